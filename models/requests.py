@@ -35,11 +35,15 @@ class SpeechRequest(Message):
 
 
 class Lora(Message):
-    """A LoRA to load: `url` is what the provider fetches, `fingerprint` what the output depends on."""
+    """A LoRA to load: `url` is what the provider fetches, `fingerprint` what the output depends on.
 
-    url: str
+    `url` stays empty in workflow history, since a user's link may carry a signature; the activity that submits fills it
+    in.
+    """
+
     scale: float
     fingerprint: str
+    url: str = ""
 
 
 class ImageRequest(Message):

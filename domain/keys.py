@@ -1,0 +1,23 @@
+"""Names that must come out the same every time: purchase keys, object keys, ids."""
+
+import re
+
+from models.enums import Step
+
+# sync.so takes 1-128 characters of [A-Za-z0-9._~-] as an idempotency key; scene ids stay well inside (PROVIDERS 3.4).
+SCENE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def job_key(scene_id: str, step: Step, take: int, clip: int | None = None) -> str:
+    """The idempotency key of one purchase: `{scene}-{step}-{take}`, for clips `{scene}-{step}-{clip}-{take}`."""
+    return f"{scene_id}-{step}-{take}" if clip is None else f"{scene_id}-{step}-{clip}-{take}"
+
+
+def artifact_key(sha256: str, extension: str) -> str:
+    """Where an object stands: by content, so that the same bytes always have the same key."""
+    return f"artifacts/{sha256[:2]}/{sha256}.{extension}"
+
+
+def workflow_id(scene_id: str) -> str:
+    """The id of the one workflow that may run for a scene."""
+    return f"scene-{scene_id}"

@@ -1,0 +1,115 @@
+"""A scene, its identity and the settings become one plan, or a clear no, before anything is bought."""
+
+from domain.dialogue import check_dialogue
+from domain.identity import EffectiveIdentity, effective_voice
+from domain.mode import decide_mode
+from domain.prompts import NEGATIVE_PROMPT, build_identity_prompt, build_video_prompt
+from domain.rejections import RejectedError
+from domain.video_models import video_model
+from models.enums import (
+    AnchorSource,
+    AspectRatio,
+    ClipPolicy,
+    FailureCode,
+    FluxModel,
+    GenerationMode,
+    Provider,
+)
+from models.requests import SpeechRequest
+from models.scene import ImagePlan, ModeDecision, ScenePlan, VideoPlan
+from models.settings import PlanSettings
+from models.tables import IdentityProfile, Scene
+
+FLUX_LORA = "fal-ai/flux-lora"
+GUIDANCE = 3.5  # the original design's and Flux's default
+STEPS = {FLUX_LORA: 28, "fal-ai/flux/dev": 28, "fal-ai/flux/schnell": 4}  # PROVIDERS 1.10
+TEXT_TO_IMAGE = {FluxModel.FLUX_DEV: "fal-ai/flux/dev", FluxModel.FLUX_SCHNELL: "fal-ai/flux/schnell"}
+
+
+def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings) -> ScenePlan:
+    """Resolve everything that does not depend on a provider's answer. Raises RejectedError; buys nothing."""
+    profile = identity.profile
+    voice = effective_voice(scene, profile, settings)
+    check_dialogue(scene.dialogue, model=voice.model, speed=voice.speed, max_speech_s=settings.max_speech_s)
+    decision = decide_mode(
+        GenerationMode(scene.generation_mode) if scene.generation_mode else None,
+        has_lora=identity.has_lora,
+        has_scene_headshot=bool(scene.headshot_url or scene.headshot),
+        has_default_headshot=settings.has_default_headshot,
+        on_missing_lora=settings.on_missing_lora,
+    )
+    _check_providers(decision, settings)
+    return ScenePlan(
+        scene_id=scene.id,
+        name=scene.name,
+        identity_id=identity.id,
+        identity_name=profile.display_name,
+        project_id=scene.project_id,
+        decision=decision,
+        aspect_ratio=AspectRatio(scene.aspect_ratio),
+        clip_policy=ClipPolicy(scene.clip_policy),
+        max_speech_s=settings.max_speech_s,
+        speech=SpeechRequest(text=scene.dialogue, voice=voice),
+        image=_plan_image(scene, profile, decision, settings),
+        video=_plan_video(scene, profile, settings),
+        lipsync_model=settings.lipsync_model,
+        search_attributes=settings.search_attributes,
+    )
+
+
+def _plan_image(
+    scene: Scene, identity: IdentityProfile, decision: ModeDecision, settings: PlanSettings
+) -> ImagePlan | None:
+    if decision.source not in (AnchorSource.LORA, AnchorSource.TEXT_TO_IMAGE):
+        return None
+    with_lora = decision.source is AnchorSource.LORA
+    model = FLUX_LORA if with_lora else TEXT_TO_IMAGE[FluxModel(identity.base_model)]
+    prompt = build_identity_prompt(
+        trigger_word=identity.trigger_word if with_lora else "",
+        subject=identity.subject_description,
+        wardrobe=scene.wardrobe,
+        environment=scene.environment,
+        prompt=scene.prompt,
+        lighting=scene.mood_lighting,
+    )
+    return ImagePlan(
+        model=model,
+        prompt=prompt,
+        steps=STEPS[model],
+        guidance=GUIDANCE,
+        seed=scene.seed,
+        safety_checker=settings.safety_checker,
+        lora_scale=identity.lora_scale if with_lora else None,
+    )
+
+
+def _plan_video(scene: Scene, identity: IdentityProfile, settings: PlanSettings) -> VideoPlan:
+    model = video_model(settings.video_provider, settings.video_model)
+    return VideoPlan(
+        provider=settings.video_provider,
+        model=settings.video_model,
+        prompt=build_video_prompt(
+            subject=identity.subject_description,
+            environment=scene.environment,
+            movement=scene.movement,
+            camera=scene.camera,
+        ),
+        negative_prompt=NEGATIVE_PROMPT,
+        durations=model.durations,
+        takes_end_frame=model.takes_end_frame,
+    )
+
+
+def _check_providers(decision: ModeDecision, settings: PlanSettings) -> None:
+    needed = [Provider.ELEVENLABS, settings.video_provider, Provider.SYNC]
+    if decision.source in (AnchorSource.LORA, AnchorSource.TEXT_TO_IMAGE):
+        needed.append(Provider.FAL)
+    for provider in needed:
+        if provider in settings.missing:
+            setting = settings.missing[provider]
+            raise RejectedError(
+                setting,
+                f"it is not set, so {provider} cannot be used",
+                "Set it in the environment or in .env (see .env.example); `starter.py doctor` shows what is missing",
+                FailureCode.UNAUTHORIZED,
+            )

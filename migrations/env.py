@@ -1,0 +1,23 @@
+"""Alembic's entry point. The database comes as `sqlalchemy.url`, set by `runtime.migrate`."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from models.tables import Scene
+
+METADATA = Scene.metadata
+
+
+def run() -> None:
+    """Migrate with one connection; batch mode, since SQLite cannot alter tables in place."""
+    url = context.config.get_main_option("sqlalchemy.url")
+    if not url:
+        raise SystemExit("no database given: run `make migrate`, which reads DATABASE_URL")
+    engine = create_engine(url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

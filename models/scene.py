@@ -1,0 +1,65 @@
+"""What the activity `load_scene` decides before anything is bought, and what follows from the measured speech."""
+
+from models.base import Message
+from models.enums import AnchorSource, AspectRatio, ClipPolicy, GenerationMode, Provider, SyncMode
+from models.requests import SpeechRequest
+
+
+class ModeDecision(Message):
+    """The mode asked for, the mode used, where the anchor picture comes from, and why."""
+
+    requested: GenerationMode
+    mode: GenerationMode
+    source: AnchorSource
+    reason: str
+    fallback: bool = False
+
+
+class ClipPlan(Message):
+    """The clips to buy, each entry a length in whole seconds, and how the lipsync fills what they leave."""
+
+    policy: ClipPolicy
+    seconds: list[int]
+    sync_mode: SyncMode
+
+
+class ImagePlan(Message):
+    """Everything of an image request that is known before the LoRA was checked."""
+
+    model: str
+    prompt: str
+    steps: int
+    guidance: float
+    seed: int | None
+    safety_checker: bool
+    lora_scale: float | None
+
+
+class VideoPlan(Message):
+    """The video model with what planning needs of it; `durations` in whole seconds."""
+
+    provider: Provider
+    model: str
+    prompt: str
+    negative_prompt: str
+    durations: tuple[int, ...]
+    takes_end_frame: bool
+
+
+class ScenePlan(Message):
+    """One scene, its identity and the settings, resolved. Holds no URL: links that users give may carry signatures."""
+
+    scene_id: str
+    name: str
+    identity_id: str | None
+    identity_name: str | None
+    project_id: str | None
+    decision: ModeDecision
+    aspect_ratio: AspectRatio
+    clip_policy: ClipPolicy
+    max_speech_s: float
+    speech: SpeechRequest
+    image: ImagePlan | None
+    video: VideoPlan
+    lipsync_model: str
+    search_attributes: bool = False

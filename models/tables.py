@@ -1,0 +1,189 @@
+"""The database, as SQLModel tables. Times are UTC, money is in micro-dollars, artifacts are `ArtifactRef`s as JSON."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from models.enums import JobState, SceneStatus
+
+ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which people mistake for one another
+ID_LENGTH = 12  # 60 bits
+
+
+def new_id() -> str:
+    """A random id that is short enough to type."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time, on SQLite too, which itself keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; a naive time is a bug and raises ValueError."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class IdentityProfile(SQLModel, table=True):
+    """Who speaks: a face (LoRA, trigger word, looks) and a voice."""
+
+    __tablename__ = "identity_profile"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index(
+            "one_default_identity",
+            "is_default",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(unique=True)
+    display_name: str
+    description: str | None = Field(default=None, sa_type=Text)
+    subject_description: str = Field(default="", sa_type=Text)
+    trigger_word: str = Field(unique=True)
+    lora_key: str | None = None
+    lora_url: str | None = Field(default=None, sa_type=Text)
+    lora_scale: float = 0.95
+    base_model: str = "flux-dev"
+    voice_id: str | None = None
+    voice_model: str = "eleven_turbo_v2_5"
+    voice_stability: float = 0.5
+    voice_similarity: float = 0.8
+    voice_style: float = 0.2
+    voice_speaker_boost: bool = True
+    is_default: bool = False
+    is_active: bool = True
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Scene(SQLModel, table=True):
+    """What is to be filmed, and what became of it."""
+
+    __tablename__ = "scene"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(unique=True)
+    project_id: str | None = Field(default=None, index=True)
+    identity_id: str | None = Field(default=None, foreign_key="identity_profile.id", index=True)
+    dialogue: str = Field(sa_type=Text)
+    environment: str = Field(default="", sa_type=Text)
+    wardrobe: str = Field(default="", sa_type=Text)
+    movement: str = Field(default="", sa_type=Text)
+    camera: str = Field(default="", sa_type=Text)
+    mood_lighting: str = Field(default="", sa_type=Text)
+    prompt: str = Field(default="", sa_type=Text)
+    aspect_ratio: str = "16:9"
+    clip_policy: str = "loop"
+    headshot_url: str | None = Field(default=None, sa_type=Text)
+    headshot: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    voice_id: str | None = None
+    seed: int | None = Field(default=None, sa_type=BigInteger)
+    generation_mode: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+    status: str = Field(default=SceneStatus.DRAFT, index=True)
+    failure_code: str | None = None
+    failure_step: str | None = None
+    failure_message: str | None = Field(default=None, sa_type=Text)
+    failure_detail: str | None = Field(default=None, sa_type=Text)
+    run_id: str | None = None
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    effective_mode: str | None = None
+    anchor_source: str | None = None
+    mode_reason: str | None = Field(default=None, sa_type=Text)
+    mode_fallback: bool = False
+    voice_used: str | None = None
+    speech_model: str | None = None
+    image_model: str | None = None
+    video_provider: str | None = None
+    video_model: str | None = None
+    lipsync_model: str | None = None
+    sync_mode: str | None = None
+    image_prompt: str | None = Field(default=None, sa_type=Text)
+    video_prompt: str | None = Field(default=None, sa_type=Text)
+    negative_prompt: str | None = Field(default=None, sa_type=Text)
+    image_seed: int | None = Field(default=None, sa_type=BigInteger)
+    lora_fingerprint: str | None = None
+    clip_seconds: list[int] | None = Field(default=None, sa_column=Column(JSON))
+    speech_duration_s: float | None = None
+    film_duration_s: float | None = None
+    artifacts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class ProviderJob(SQLModel, table=True):
+    """One purchase. Rows are never deleted; `domain.jobs` says how `state` moves."""
+
+    __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("provider_job_step", "scene_id", "step", "clip"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    scene_id: str = Field(foreign_key="scene.id")
+    run_id: str
+    step: str
+    clip: int | None = None
+    take: int
+    provider: str
+    model: str
+    idempotency_key: str = Field(unique=True)
+    fingerprint: str = Field(index=True)
+    state: str = Field(default=JobState.INTENT, index=True)
+    request: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    request_id: str | None = Field(default=None, index=True)
+    estimated_cost_micros: int = Field(sa_type=BigInteger)
+    actual_cost_micros: int | None = Field(default=None, sa_type=BigInteger)
+    seed: int | None = Field(default=None, sa_type=BigInteger)
+    artifact: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    alignment: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    error_code: str | None = None
+    error_detail: str | None = Field(default=None, sa_type=Text)
+    intent_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    succeeded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    stored_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class GenerationLog(SQLModel, table=True):
+    """What happened to a scene, one row an event; `event_key` keeps retries and replays from writing it twice."""
+
+    __tablename__ = "generation_log"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("generation_log_event", "scene_id", "event_key", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    scene_id: str = Field(foreign_key="scene.id")
+    run_id: str
+    event_key: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    level: str
+    step: str
+    provider: str
+    message: str = Field(sa_type=Text)
+    duration_ms: int | None = None
+    cost_micros: int | None = Field(default=None, sa_type=BigInteger)
+    error_code: str | None = None
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

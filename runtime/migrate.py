@@ -1,0 +1,48 @@
+"""Bring the database to the newest schema: `python -m runtime.migrate [REVISION]`."""
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from runtime.settings import load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration for one database."""
+    parsed = make_url(url)
+    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("sqlalchemy.url", parsed.render_as_string(hide_password=False).replace("%", "%%"))
+    return config
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Run all missing migrations up to `revision`. Raises alembic's and SQLAlchemy's errors."""
+    command.upgrade(alembic_config(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Undo migrations down to `revision` ("base" for all)."""
+    command.downgrade(alembic_config(url), revision)
+
+
+def main() -> int:
+    """Migrate the database of the settings; 0, or 1 with one line that says what is wrong."""
+    try:
+        upgrade(load_settings().database_url.get_secret_value(), *sys.argv[1:2])
+    except (CommandError, DBAPIError) as error:
+        sys.stderr.write(f"migrate: {str(error).splitlines()[0]}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

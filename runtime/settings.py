@@ -1,0 +1,151 @@
+"""The only reader of the environment and of `.env`. `.env.example` says what each variable means."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.clips import SYNC_SO_MAX_SPEECH_S
+from domain.rejections import RejectedError
+from domain.video_models import VIDEO_MODELS
+from models.enums import MissingLoraPolicy, Provider
+from models.settings import PlanSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+KLING_DIRECT_MODEL = "kling-v2-6"
+FAL_VIDEO_MODEL = "fal-ai/kling-video/v2.6/pro/image-to-video"
+
+
+def _split(value: object) -> object:
+    return frozenset(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
+
+
+def named(name: str, default: Any = None, **rules: Any) -> Any:
+    """A field that is read from exactly this variable."""
+    return Field(default, validation_alias=AliasChoices(name), **rules)
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Secrets are `SecretStr`: they print as asterisks."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", str_strip_whitespace=True
+    )
+
+    database_url: SecretStr = named("DATABASE_URL", SecretStr(f"sqlite:///{ROOT}/.devatar/devatar.db"))
+    task_queue: str = named("DEVATAR_TASK_QUEUE", "devatar", min_length=1)
+    temporal_ui_url: str | None = named("DEVATAR_TEMPORAL_UI_URL")
+    data_dir: Path = named("DEVATAR_DATA_DIR", ROOT / ".devatar")
+    log_level: str = named("DEVATAR_LOG_LEVEL", "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    graceful_shutdown_s: float = named("DEVATAR_GRACEFUL_SHUTDOWN_SECONDS", 10.0, ge=0, le=600)
+
+    fal_key: SecretStr | None = named("FAL_KEY")
+    fal_queue_url: str = named("FAL_QUEUE_URL", "https://queue.fal.run")
+    fal_run_url: str = named("FAL_RUN_URL", "https://fal.run")
+    elevenlabs_api_key: SecretStr | None = named("ELEVENLABS_API_KEY")
+    elevenlabs_base_url: str = named("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io")
+    elevenlabs_voice_id: str | None = named("ELEVENLABS_VOICE_ID")
+    sync_api_key: SecretStr | None = named("SYNC_API_KEY")
+    sync_base_url: str = named("SYNC_BASE_URL", "https://api.sync.so")
+    kling_access_key: SecretStr | None = named("KLING_ACCESS_KEY")
+    kling_secret_key: SecretStr | None = named("KLING_SECRET_KEY")
+    kling_base_url: str = named("KLING_BASE_URL", "https://api-singapore.klingai.com")
+
+    r2_account_id: str | None = named("R2_ACCOUNT_ID")
+    r2_access_key_id: SecretStr | None = named("R2_ACCESS_KEY_ID")
+    r2_secret_access_key: SecretStr | None = named("R2_SECRET_ACCESS_KEY")
+    r2_bucket_name: str | None = named("R2_BUCKET_NAME")
+    r2_public_url: str | None = named("R2_PUBLIC_URL")
+    r2_endpoint_url: str | None = named("R2_ENDPOINT_URL")
+    files_url: str | None = named("DEVATAR_FILES_URL")
+    files_signing_key: SecretStr | None = named("DEVATAR_FILES_SIGNING_KEY")
+    vendor_url_hours: float = named("DEVATAR_VENDOR_URL_HOURS", 24.0, ge=1, le=168)
+    trusted_origins: CommaSeparated = named("DEVATAR_TRUSTED_ORIGINS", frozenset[str]())
+
+    deven_lora_url: str | None = named("DEVEN_LORA_URL")
+    default_trigger_word: str = named("DEVATAR_DEFAULT_TRIGGER_WORD", "TOK_DEVEN")
+    default_subject: str = named("DEVATAR_DEFAULT_SUBJECT", "")
+    default_headshot_url: str | None = named("DEVATAR_DEFAULT_HEADSHOT_URL")
+    on_missing_lora: MissingLoraPolicy = named("DEVATAR_ON_MISSING_LORA", MissingLoraPolicy.FALLBACK)
+    min_lora_bytes: int = named("DEVATAR_MIN_LORA_BYTES", 10 * 1024 * 1024, ge=0)
+    max_speech_seconds: float = named("DEVATAR_MAX_SPEECH_SECONDS", SYNC_SO_MAX_SPEECH_S, ge=1, le=SYNC_SO_MAX_SPEECH_S)
+    safety_checker: bool = named("DEVATAR_SAFETY_CHECKER", True)
+    video_model: str | None = named("DEVATAR_VIDEO_MODEL")
+    lipsync_model: str = named("DEVATAR_LIPSYNC_MODEL", "lipsync-2")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _tidy(cls, value: object) -> object:
+        """White space is stripped and an empty value counts as unset, as `.env` files leave many."""
+        return (value.strip() or None) if isinstance(value, str) else value
+
+    @field_validator("fal_queue_url", "fal_run_url", "elevenlabs_base_url", "sync_base_url", "kling_base_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _known_video_model(self) -> Self:
+        if (self.video_provider, self.effective_video_model) not in VIDEO_MODELS:
+            known = ", ".join(model for provider, model in VIDEO_MODELS if provider is self.video_provider)
+            raise ValueError(f"DEVATAR_VIDEO_MODEL: {self.effective_video_model!r} is not known; use one of: {known}")
+        return self
+
+    @property
+    def video_provider(self) -> Provider:
+        """Kling's own API when its key is set, else Kling through fal."""
+        return Provider.KLING if self.kling_access_key else Provider.FAL
+
+    @property
+    def effective_video_model(self) -> str:
+        """The setting, else the provider's default: one that takes an end frame."""
+        return self.video_model or (KLING_DIRECT_MODEL if self.kling_access_key else FAL_VIDEO_MODEL)
+
+    @property
+    def uses_s3(self) -> bool:
+        """True when an S3 bucket is configured; else objects live in a folder of `data_dir`."""
+        return bool(self.r2_bucket_name)
+
+    def missing(self) -> dict[Provider, str]:
+        """For each provider that cannot be used, the variable to set."""
+        keys = {
+            Provider.ELEVENLABS: ("ELEVENLABS_API_KEY", self.elevenlabs_api_key),
+            Provider.FAL: ("FAL_KEY", self.fal_key),
+            Provider.SYNC: ("SYNC_API_KEY", self.sync_api_key),
+            Provider.KLING: ("KLING_SECRET_KEY", self.kling_access_key and self.kling_secret_key),
+        }
+        return {provider: variable for provider, (variable, key) in keys.items() if not key}
+
+    def for_planning(self, *, search_attributes: bool) -> PlanSettings:
+        """What the planning rules need, without secrets."""
+        return PlanSettings(
+            default_voice_id=self.elevenlabs_voice_id,
+            default_lora=bool(self.deven_lora_url),
+            has_default_headshot=bool(self.default_headshot_url),
+            on_missing_lora=self.on_missing_lora,
+            max_speech_s=self.max_speech_seconds,
+            safety_checker=self.safety_checker,
+            video_provider=self.video_provider,
+            video_model=self.effective_video_model,
+            lipsync_model=self.lipsync_model,
+            environment_trigger_word=self.default_trigger_word,
+            environment_subject=self.default_subject,
+            missing=self.missing(),
+            search_attributes=search_attributes,
+        )
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`. Raises RejectedError that names the first malformed variable, not its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = str(first["loc"][0]) if first["loc"] else "settings"
+        raise RejectedError(variable, first["msg"], "Correct it in the environment or in .env") from None

@@ -1,0 +1,90 @@
+"""The engine and its transactions: one `async with database.transaction()` is one commit."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from store.identities import IdentityRepository
+from store.jobs import JobRepository
+from store.logs import LogRepository
+from store.scenes import SceneRepository
+
+SQLITE_BUSY_TIMEOUT_MS = 15_000  # writers queue behind one another; each transaction here takes milliseconds
+POOL_SIZE = 10  # connections a process; a worker runs at most some dozens of activities, each short in the database
+MAX_OVERFLOW = 10
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """The repositories of one open transaction."""
+
+    identities: IdentityRepository
+    scenes: SceneRepository
+    jobs: JobRepository
+    logs: LogRepository
+
+
+class Database:
+    """PostgreSQL or SQLite behind one interface. `url` may name no driver: `postgresql://...`, `sqlite:///file`."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        driver = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
+        parsed = parsed.set(drivername=driver.get(parsed.drivername, parsed.drivername))
+        self.backend = parsed.get_backend_name()
+        pool = {} if self.backend == "sqlite" else {"pool_size": POOL_SIZE, "max_overflow": MAX_OVERFLOW}
+        self.engine: AsyncEngine = create_async_engine(parsed, pool_pre_ping=True, **pool)
+        if self.backend == "sqlite":
+            _configure_sqlite(self.engine)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Transaction]:
+        """Commit on leaving, roll back on any error."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield Transaction(
+                identities=IdentityRepository(session),
+                scenes=SceneRepository(session),
+                jobs=JobRepository(session),
+                logs=LogRepository(session),
+            )
+
+    async def check(self) -> str:
+        """One line for people. Raises DatabaseUnavailableError."""
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT count(*) FROM scene"))
+        except (DBAPIError, OSError) as error:
+            raise DatabaseUnavailableError(str(error).splitlines()[0]) from error
+        return f"{self.backend} answers"
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+
+
+class DatabaseUnavailableError(Exception):
+    """The database does not answer, or was never migrated."""
+
+
+def _configure_sqlite(engine: AsyncEngine) -> None:
+    """WAL, so that readers never block; write locks at BEGIN, so that two writers queue instead of failing."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late and takes no lock
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,141 @@
+"""Purchases in the database: the one table that stands around every paid call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from domain.jobs import OPEN_STATES, check_move
+from domain.keys import job_key
+from models.enums import JobState, Provider, Step
+from models.tables import ProviderJob, now
+
+_TIME_OF_STATE = {
+    JobState.SENT: "sent_at",
+    JobState.ACCEPTED: "accepted_at",
+    JobState.SUCCEEDED: "succeeded_at",
+    JobState.STORED: "stored_at",
+    JobState.FAILED: "ended_at",
+    JobState.CANCELED: "ended_at",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A purchase that a step wants: what, for whom, and the most we expect to pay in micro-dollars."""
+
+    scene_id: str
+    run_id: str
+    step: Step
+    clip: int | None
+    provider: Provider
+    model: str
+    fingerprint: str
+    request: dict[str, Any]
+    estimated_cost_micros: int
+
+
+class JobRepository:
+    """All SQL on purchases; lives inside one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, job_id: str, *, lock: bool = False) -> ProviderJob:
+        """By id; `lock` holds the row until the transaction ends. Raises KeyError when there is none."""
+        job = await self._session.get(ProviderJob, job_id, with_for_update=lock or None)
+        if job is None:
+            raise KeyError(f"no purchase has the id {job_id!r}")
+        return job
+
+    async def find_open(self, order: Order) -> ProviderJob | None:
+        """The unfinished purchase of the same thing for the same step, which this run then carries on."""
+        query = self._of_step(order).where(
+            col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state).in_(OPEN_STATES)
+        )
+        job = (await self._session.exec(query)).first()
+        if job is not None:
+            job.run_id = order.run_id
+        return job
+
+    async def find_stored(self, fingerprint: str) -> ProviderJob | None:
+        """The newest settled purchase of the same thing, of whatever scene."""
+        query = (
+            select(ProviderJob)
+            .where(col(ProviderJob.fingerprint) == fingerprint, col(ProviderJob.state) == JobState.STORED)
+            .order_by(col(ProviderJob.stored_at).desc())
+        )
+        return (await self._session.exec(query)).first()
+
+    async def add_intent(self, order: Order) -> ProviderJob:
+        """Insert INTENT under the next take; the caller's transaction raises IntegrityError when another was faster."""
+        latest = (await self._session.exec(self._of_step(order))).first()
+        take = 1 if latest is None else latest.take + 1
+        job = ProviderJob(
+            scene_id=order.scene_id,
+            run_id=order.run_id,
+            step=order.step,
+            clip=order.clip,
+            take=take,
+            provider=order.provider,
+            model=order.model,
+            idempotency_key=job_key(order.scene_id, order.step, take, order.clip),
+            fingerprint=order.fingerprint,
+            request=order.request,
+            estimated_cost_micros=order.estimated_cost_micros,
+        )
+        self._session.add(job)
+        await self._session.flush()
+        return job
+
+    async def move(self, job_id: str, to: JobState, **changes: Any) -> ProviderJob:
+        """Move a purchase on and note when. Raises IllegalMoveError for a move that `domain.jobs` does not allow."""
+        job = await self.get(job_id, lock=True)
+        check_move(JobState(job.state), to)
+        job.state = to
+        if to in _TIME_OF_STATE:
+            setattr(job, _TIME_OF_STATE[to], now())
+        for name, value in changes.items():
+            setattr(job, name, value)
+        return job
+
+    async def open_of_run(self, scene_id: str, run_id: str) -> list[ProviderJob]:
+        """What a run has not finished buying."""
+        query = select(ProviderJob).where(
+            col(ProviderJob.scene_id) == scene_id,
+            col(ProviderJob.run_id) == run_id,
+            col(ProviderJob.state).in_(OPEN_STATES),
+        )
+        return list((await self._session.exec(query)).all())
+
+    async def of_scene(self, scene_id: str) -> list[ProviderJob]:
+        """All purchases of a scene, oldest first."""
+        query = (
+            select(ProviderJob)
+            .where(col(ProviderJob.scene_id) == scene_id)
+            .order_by(col(ProviderJob.intent_at), col(ProviderJob.idempotency_key))
+        )
+        return list((await self._session.exec(query)).all())
+
+    async def spent_on(self, scene_id: str) -> int:
+        """Micro-dollars booked for a scene: the vendor's figure where it is known, else the estimate."""
+        charged = func.coalesce(col(ProviderJob.actual_cost_micros), col(ProviderJob.estimated_cost_micros))
+        paid = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED, JobState.UNKNOWN, JobState.SENT)
+        query = select(func.coalesce(func.sum(charged), 0)).where(
+            col(ProviderJob.scene_id) == scene_id, col(ProviderJob.state).in_(paid)
+        )
+        return int((await self._session.exec(query)).one())
+
+    def _of_step(self, order: Order) -> SelectOfScalar[ProviderJob]:
+        return (
+            select(ProviderJob)
+            .where(
+                col(ProviderJob.scene_id) == order.scene_id,
+                col(ProviderJob.step) == order.step,
+                col(ProviderJob.clip).is_(None) if order.clip is None else col(ProviderJob.clip) == order.clip,
+            )
+            .order_by(col(ProviderJob.take).desc())
+        )
