@@ -1,0 +1,218 @@
+"""Speech by ElevenLabs, through its SDK with retries off."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from math import isclose
+
+import httpx
+from elevenlabs import AsyncElevenLabs, SpeechHistoryItemResponse, VoiceSettings
+from elevenlabs.core.api_error import ApiError
+from elevenlabs.core.parse_error import ParsingError
+from elevenlabs.text_to_speech.client import OMIT
+from elevenlabs.types import AudioWithTimestampsResponse
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+
+from models.artifacts import Alignment
+from models.enums import FailureCode, Provider
+from models.requests import SpeechRequest
+from providers.errors import Delivery, ProviderError
+from providers.http_errors import answer_lost, calling, redact, refusal, unreadable
+from providers.ports import SpeechAudio
+
+VENDOR = Provider.ELEVENLABS.value
+
+# `detail.code`, or its older twin `detail.status`. quota_exceeded may come as 401 or 402.
+_CODES = {
+    "quota_exceeded": FailureCode.OUT_OF_CREDIT,
+    "invalid_api_key": FailureCode.UNAUTHORIZED,
+    "missing_permissions": FailureCode.UNAUTHORIZED,
+    "detected_unusual_activity": FailureCode.UNAUTHORIZED,
+    "voice_not_found": FailureCode.NOT_FOUND,
+    "max_character_limit_exceeded": FailureCode.INVALID_REQUEST,
+    "text_too_long": FailureCode.INVALID_REQUEST,
+    "invalid_parameters": FailureCode.INVALID_REQUEST,
+    "content_policy_violation": FailureCode.CONTENT_REFUSED,
+    "rate_limit_exceeded": FailureCode.RATE_LIMITED,
+    "system_busy": FailureCode.RATE_LIMITED,
+    "concurrent_limit_exceeded": FailureCode.RATE_LIMITED,
+    "too_many_concurrent_requests": FailureCode.RATE_LIMITED,
+}
+
+_HISTORY_PAGE = 1000  # the most that the API gives at once
+_HISTORY_PAGES = 10
+_CLOCK_SKEW = timedelta(seconds=5)
+
+
+class _Detail(BaseModel):
+    code: str | None = None
+    status: str | None = None
+    message: str = ""
+
+
+class _Issue(BaseModel):
+    loc: list[str | int] = []
+    msg: str = ""
+
+
+class _ErrorBody(BaseModel):
+    detail: _Detail | list[_Issue] | str
+
+
+_ErrorBodies = TypeAdapter(_ErrorBody)
+
+
+class ElevenLabsSpeechProvider:
+    """Text to speech with timestamps. `timeout_s` bounds each call in seconds; long texts take minutes."""
+
+    provider = Provider.ELEVENLABS
+
+    def __init__(self, http: httpx.AsyncClient, *, base_url: str, key: SecretStr, timeout_s: float = 240.0) -> None:
+        self._key = key
+        self._timeout_s = timeout_s
+        self._client = AsyncElevenLabs(
+            base_url=base_url, api_key=key.get_secret_value(), timeout=timeout_s, httpx_client=http
+        )
+
+    async def synthesize(self, request: SpeechRequest) -> SpeechAudio:
+        """Buy the speech: one POST."""
+        voice = request.voice
+        try:
+            async with calling(VENDOR, paid=True, timeout_s=self._timeout_s):
+                response = await self._client.text_to_speech.with_raw_response.convert_with_timestamps(
+                    voice.voice_id,
+                    text=request.text,
+                    model_id=voice.model,
+                    voice_settings=VoiceSettings(
+                        stability=voice.stability,
+                        similarity_boost=voice.similarity,
+                        style=voice.style,
+                        use_speaker_boost=voice.speaker_boost,
+                        speed=voice.speed,
+                    ),
+                    seed=OMIT if request.seed is None else request.seed,
+                    output_format=request.output_format,
+                    request_options={"max_retries": 0},
+                )
+        except ApiError as error:
+            raise self._refused(error, paid=True) from None
+        except (ParsingError, UnicodeDecodeError):
+            raise unreadable(VENDOR, paid=True, status=200) from None
+        return _speech(response.data, response.headers)
+
+    async def recover(self, request: SpeechRequest, *, since: datetime) -> SpeechAudio | None:
+        """Find audio of the same text, voice, model and settings in the account's history; its alignment is gone."""
+        item = await self._find(request, since)
+        if item is None:
+            return None
+        try:
+            async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
+                chunks = [chunk async for chunk in self._client.history.get_audio(item.history_item_id)]
+        except ApiError as error:
+            raise self._refused(error, paid=False) from None
+        return SpeechAudio(
+            audio=b"".join(chunks),
+            alignment=None,
+            request_id=item.request_id or item.history_item_id,
+            character_cost=item.character_count_change_to - item.character_count_change_from,
+        )
+
+    async def check(self) -> str:
+        """Ask for the subscription: free, and proves address and key."""
+        try:
+            async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
+                plan = await self._client.user.subscription.get(request_options={"max_retries": 0})
+        except ApiError as error:
+            raise self._refused(error, paid=False) from None
+        except ParsingError:
+            raise unreadable(VENDOR, paid=False, status=200) from None
+        return f"elevenlabs: plan {plan.tier}, {plan.character_count:,} of {plan.character_limit:,} credits used"
+
+    async def _find(self, request: SpeechRequest, since: datetime) -> SpeechHistoryItemResponse | None:
+        """Newest match. The history's own text search is not used: how it treats long texts is not documented."""
+        after: str | None = None
+        for _ in range(_HISTORY_PAGES):
+            try:
+                async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
+                    page = await self._client.history.list(
+                        page_size=_HISTORY_PAGE,
+                        start_after_history_item_id=after,
+                        voice_id=request.voice.voice_id,
+                        model_id=request.voice.model,
+                        date_after_unix=int((since - _CLOCK_SKEW).timestamp()),
+                        request_options={"max_retries": 0},
+                    )
+            except ApiError as error:
+                raise self._refused(error, paid=False) from None
+            except ParsingError:
+                raise unreadable(VENDOR, paid=False, status=200) from None
+            if found := next((item for item in page.history if _is_of(item, request)), None):
+                return found
+            after = page.last_history_item_id
+            if not page.has_more or after is None:
+                return None
+        raise answer_lost(VENDOR, "the history since the request is too long to search")
+
+    def _refused(self, error: ApiError, *, paid: bool) -> ProviderError:
+        status = error.status_code or 0
+        try:
+            detail = _ErrorBodies.validate_python(error.body).detail
+        except ValidationError:
+            detail = None
+        vendor_code = (detail.code or detail.status) if isinstance(detail, _Detail) else None
+        return refusal(
+            VENDOR,
+            status,
+            redact(_words(detail, error.body), self._key),
+            code=_CODES.get(vendor_code or ""),
+            paid=paid,
+            vendor_error=detail is not None,
+            vendor_code=vendor_code,
+            headers=error.headers,
+        )
+
+
+def _speech(answer: AudioWithTimestampsResponse, headers: Mapping[str, str]) -> SpeechAudio:
+    try:
+        audio = base64.b64decode(answer.audio_base_64, validate=True)
+    except (AttributeError, TypeError, binascii.Error):
+        raise unreadable(VENDOR, paid=True, status=200) from None
+    if not audio:
+        raise ProviderError(FailureCode.MEDIA_INVALID, f"{VENDOR}: answered without audio", delivery=Delivery.JOB_ENDED)
+    cost = headers.get("character-cost", "")
+    alignment = answer.alignment and Alignment(
+        characters=answer.alignment.characters,
+        starts_s=answer.alignment.character_start_times_seconds,
+        ends_s=answer.alignment.character_end_times_seconds,
+    )
+    return SpeechAudio(
+        audio=audio,
+        alignment=alignment,
+        request_id=headers.get("request-id", ""),
+        character_cost=int(cost) if cost.isdigit() else None,
+    )
+
+
+def _is_of(item: SpeechHistoryItemResponse, request: SpeechRequest) -> bool:
+    """Same text, voice and model, and no setting that the history names differs."""
+    voice = request.voice
+    if (item.text, item.voice_id, item.model_id) != (request.text, voice.voice_id, voice.model):
+        return False
+    wanted = {
+        "stability": voice.stability,
+        "similarity_boost": voice.similarity,
+        "style": voice.style,
+        "use_speaker_boost": voice.speaker_boost,
+        "speed": voice.speed,
+    }
+    had = item.settings or {}
+    return all(had.get(name) is None or isclose(had[name], value, abs_tol=1e-3) for name, value in wanted.items())
+
+
+def _words(detail: _Detail | list[_Issue] | str | None, body: object) -> str:
+    if isinstance(detail, _Detail):
+        return detail.message
+    if isinstance(detail, list):
+        return "; ".join(f"{'.'.join(map(str, issue.loc))}: {issue.msg}" for issue in detail)
+    return detail if detail is not None else str(body)

@@ -1,0 +1,229 @@
+"""fal.ai's queue: submit, status, result and cancel, each as exactly one HTTP request."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import fal_client.client
+import httpx
+from asyncstdlib import cached_property
+from pydantic import BaseModel, SecretStr
+
+from models.enums import FailureCode, Provider
+from providers.errors import Delivery, ProviderError
+from providers.http_errors import answer_lost, calling, code_of_status, parse, redact, refusal, unreadable
+from providers.ports import Waiting
+
+# The SDK would send a paid POST up to ten times (on timeouts and dropped connections too): Temporal alone retries.
+fal_client.client.MAX_ATTEMPTS = 1
+
+VENDOR = Provider.FAL.value
+
+# HTTP statuses that mean something of fal's own. 403 says "User is locked" (balance exhausted, admin lock) without
+# any code, and a bad key is always 401: so every 403 is a locked account.
+_STATUS_CODES = {403: FailureCode.OUT_OF_CREDIT}
+
+# error_type of platform errors and `type` of model errors (docs.fal.ai/errors).
+_TYPE_CODES = {
+    "content_policy_violation": FailureCode.CONTENT_REFUSED,
+    "file_download_error": FailureCode.NOT_FOUND,
+    "no_media_generated": FailureCode.MEDIA_INVALID,
+    "image_load_error": FailureCode.MEDIA_INVALID,
+    "image_too_small": FailureCode.MEDIA_INVALID,
+    "image_too_large": FailureCode.MEDIA_INVALID,
+    "file_too_large": FailureCode.MEDIA_INVALID,
+    "face_detection_error": FailureCode.MEDIA_INVALID,
+    "unsupported_image_format": FailureCode.MEDIA_INVALID,
+    "unsupported_audio_format": FailureCode.MEDIA_INVALID,
+    "unsupported_video_format": FailureCode.MEDIA_INVALID,
+    "generation_timeout": FailureCode.TIMED_OUT,
+    "request_timeout": FailureCode.TIMED_OUT,
+    "startup_timeout": FailureCode.TIMED_OUT,
+    "client_disconnected": FailureCode.CANCELED,
+    "client_cancelled": FailureCode.CANCELED,
+    "bad_request": FailureCode.INVALID_REQUEST,
+    "downstream_service_error": FailureCode.PROVIDER_UNAVAILABLE,
+    "downstream_service_unavailable": FailureCode.PROVIDER_UNAVAILABLE,
+    "internal_server_error": FailureCode.PROVIDER_UNAVAILABLE,
+    "internal_error": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_server_error": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_incomplete_response": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_scheduling_failure": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_connection_timeout": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_disconnected": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_connection_refused": FailureCode.PROVIDER_UNAVAILABLE,
+    "runner_connection_error": FailureCode.PROVIDER_UNAVAILABLE,
+}
+_TRANSIENT = (FailureCode.PROVIDER_UNAVAILABLE, FailureCode.TIMED_OUT)
+
+# A request id that no one has: asking for it proves address and key, and costs nothing.
+_NO_SUCH_REQUEST = "00000000-0000-4000-8000-000000000000"
+
+
+class _Issue(BaseModel):
+    msg: str = ""
+    type: str = ""
+    loc: list[str | int] = []
+
+
+class _ErrorBody(BaseModel):
+    detail: str | list[_Issue]
+    error_type: str | None = None
+
+
+@dataclass(frozen=True)
+class FalResult:
+    """A job's output as the model answered it, with the response's headers."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
+class _QueueTransport(httpx.AsyncBaseTransport):
+    """Sends what the SDK addresses to its fixed https host to `base_url`, through the shared client."""
+
+    def __init__(self, http: httpx.AsyncClient, base_url: str) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/") + "/"
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path = str(request.url).removeprefix(fal_client.client.QUEUE_URL_FORMAT)
+        url = httpx.URL(self._base_url + path)
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]
+        sent = httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+        return await self._http.send(sent, stream=True, follow_redirects=False)
+
+
+class FalQueue(fal_client.AsyncClient):
+    """The SDK's client on our own connection pool and base URL, without retries, raising `ProviderError`.
+
+    `timeout_s` bounds each single call in seconds.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, *, base_url: str, key: SecretStr, timeout_s: float = 60.0) -> None:
+        super().__init__(key=key.get_secret_value(), default_timeout=timeout_s)
+        self._http = httpx.AsyncClient(
+            transport=_QueueTransport(http, base_url),
+            headers={"Authorization": f"Key {key.get_secret_value()}"},
+            trust_env=False,
+        )
+
+    @cached_property(asyncio.Lock)
+    async def _client(self: fal_client.AsyncClient) -> httpx.AsyncClient:  # the base's type: the descriptor's invariant
+        return cast(FalQueue, self)._http
+
+    async def buy(self, application: str, arguments: Mapping[str, object]) -> str:
+        """Submit one paid job and return its request id."""
+        try:
+            async with calling(VENDOR, paid=True, timeout_s=self.default_timeout):
+                handle = await self.submit(application, dict(arguments))
+        except fal_client.FalClientHTTPError as error:
+            raise _refused(error.response, paid=True) from None
+        except (KeyError, TypeError, ValueError):  # a 200 that is no submit body
+            raise answer_lost(VENDOR, "the answer to the submit cannot be read") from None
+        return handle.request_id
+
+    async def fetch(self, application: str, request_id: str) -> Waiting | FalResult:
+        """Ask for the status once and, when completed, for the result once.
+
+        Raises `ProviderError` with `Delivery.JOB_ENDED` when the job ended without a result.
+        """
+        try:
+            async with calling(VENDOR, paid=False, timeout_s=self.default_timeout):
+                handle = await self.get_handle(application, request_id)
+                status = await handle.status()
+        except fal_client.FalClientHTTPError as error:
+            raise _refused_poll(error.response) from None
+        except (KeyError, TypeError, ValueError):
+            raise unreadable(VENDOR, paid=False, status=200) from None
+        if isinstance(status, fal_client.Queued):
+            return Waiting(f"queue position {status.position}")
+        if not isinstance(status, fal_client.Completed):
+            return Waiting("in progress")
+        async with calling(VENDOR, paid=False, timeout_s=self.default_timeout):
+            response = await self._http.get(handle.response_url, timeout=self.default_timeout)
+        if response.is_success and not status.error:
+            return FalResult(response.content, response.headers)
+        raise _ended(response, status)
+
+    async def stop(self, application: str, request_id: str) -> None:
+        """Ask the queue to cancel; success when the job is already over (400) or gone (404)."""
+        try:
+            async with calling(VENDOR, paid=False, timeout_s=self.default_timeout):
+                await self.cancel(application, request_id)
+        except fal_client.FalClientHTTPError as error:
+            if error.status_code not in (400, 404):
+                raise _refused(error.response, paid=False) from None
+
+    async def check(self) -> str:
+        """Ask for a request that does not exist: 404 proves address and key."""
+        try:
+            async with calling(VENDOR, paid=False, timeout_s=self.default_timeout):
+                handle = await self.get_handle("fal-ai/flux", _NO_SUCH_REQUEST)
+                await handle.status()
+        except fal_client.FalClientHTTPError as error:
+            if error.status_code != 404:
+                raise _refused(error.response, paid=False) from None
+        except (KeyError, TypeError, ValueError):
+            raise unreadable(VENDOR, paid=False, status=200) from None
+        return "fal: the queue answers and accepts the key"
+
+
+def _refused(response: httpx.Response, *, paid: bool) -> ProviderError:
+    body = parse(_ErrorBody, response.content)
+    vendor_code = _type_of(response, body)
+    return refusal(
+        VENDOR,
+        response.status_code,
+        _message_of(response, body),
+        code=_STATUS_CODES.get(response.status_code) or _TYPE_CODES.get(vendor_code or ""),
+        paid=paid,
+        vendor_error=body is not None,
+        vendor_code=vendor_code,
+        headers=response.headers,
+    )
+
+
+def _refused_poll(response: httpx.Response) -> ProviderError:
+    """A request id that the queue no longer knows has no result to wait for."""
+    error = _refused(response, paid=False)
+    if error.status == 404:
+        error.delivery = Delivery.JOB_ENDED
+    return error
+
+
+def _ended(response: httpx.Response, status: fal_client.Completed) -> ProviderError:
+    """The error of a completed job without a result; the result's own status and body say why.
+
+    A gateway's opaque 5xx, a 401, 403 or 429 speaks of this request, not of the job: asking again is right.
+    """
+    body = parse(_ErrorBody, response.content)
+    if not status.error and (body is None or response.status_code in (401, 403, 429)) and response.status_code != 404:
+        return _refused(response, paid=False)
+    vendor_code = _type_of(response, body) or status.error_type
+    failed = response.status_code if not response.is_success else 500
+    code = _TYPE_CODES.get(vendor_code or "") or code_of_status(failed)
+    retryable = response.headers.get("x-fal-retryable", "").lower()
+    return ProviderError(
+        code,
+        redact(f"{VENDOR}: HTTP {response.status_code}: {_message_of(response, body) or status.error or ''}"),
+        delivery=Delivery.JOB_ENDED,
+        status=response.status_code,
+        vendor_code=vendor_code,
+        resubmit=retryable == "true" if retryable in ("true", "false") else code in _TRANSIENT,
+    )
+
+
+def _type_of(response: httpx.Response, body: _ErrorBody | None) -> str | None:
+    if body and isinstance(body.detail, list) and body.detail and body.detail[0].type:
+        return body.detail[0].type
+    return (body and body.error_type) or response.headers.get("x-fal-error-type")
+
+
+def _message_of(response: httpx.Response, body: _ErrorBody | None) -> str:
+    if body is None:
+        return response.text
+    if isinstance(body.detail, str):
+        return body.detail
+    return "; ".join(f"{'.'.join(map(str, issue.loc))}: {issue.msg}" for issue in body.detail)

@@ -1,0 +1,204 @@
+"""Clips by Kling's own API: plain HTTP with a JWT minted per request."""
+
+import time
+
+import httpx
+import jwt
+from pydantic import BaseModel, SecretStr
+
+from models.enums import FailureCode, Provider
+from models.requests import VideoRequest
+from providers.errors import Delivery, ProviderError
+from providers.http_errors import calling, parse, redact, refusal, unreadable
+from providers.ports import Finished, UrlOf, Waiting
+
+VENDOR = Provider.KLING.value
+
+_JOBS = "/v1/videos/image2video"
+_TOKEN_LIFE_S = 1800
+_CLOCK_SKEW_S = 5
+
+# Kling's service codes; they decide, not the HTTP status (running out of money is a 429).
+_CODES = {
+    1000: FailureCode.UNAUTHORIZED,
+    1001: FailureCode.UNAUTHORIZED,
+    1002: FailureCode.UNAUTHORIZED,
+    1003: FailureCode.PROVIDER_UNAVAILABLE,  # token not yet valid: a fresh one is minted for the next request
+    1004: FailureCode.PROVIDER_UNAVAILABLE,  # token expired: likewise
+    1100: FailureCode.OUT_OF_CREDIT,
+    1101: FailureCode.OUT_OF_CREDIT,
+    1102: FailureCode.OUT_OF_CREDIT,
+    1103: FailureCode.UNAUTHORIZED,
+    1200: FailureCode.INVALID_REQUEST,
+    1201: FailureCode.INVALID_REQUEST,
+    1202: FailureCode.INVALID_REQUEST,
+    1203: FailureCode.NOT_FOUND,
+    1300: FailureCode.CONTENT_REFUSED,
+    1301: FailureCode.CONTENT_REFUSED,
+    1302: FailureCode.RATE_LIMITED,
+    1303: FailureCode.RATE_LIMITED,
+    1304: FailureCode.UNAUTHORIZED,
+    5000: FailureCode.PROVIDER_UNAVAILABLE,
+    5001: FailureCode.PROVIDER_UNAVAILABLE,
+    5002: FailureCode.PROVIDER_UNAVAILABLE,
+}
+_INVALID_PARAMETERS = "1201"  # also the answer to an external id that is taken, and to one that is unknown
+_NO_SUCH_TASK = (_INVALID_PARAMETERS, "1203")
+
+
+class _Video(BaseModel):
+    url: str
+
+
+class _TaskResult(BaseModel):
+    videos: list[_Video] = []
+
+
+class _Task(BaseModel):
+    task_id: str
+    task_status: str
+    task_status_msg: str | None = None
+    task_result: _TaskResult | None = None
+
+
+class _Envelope(BaseModel):
+    code: int
+    message: str = ""
+
+
+class _TaskEnvelope(_Envelope):
+    data: _Task
+
+
+class KlingVideoProvider:
+    """Kling's image-to-video in mode `pro` without sound. `timeout_s` bounds each call in seconds.
+
+    The key is sent as `external_task_id`, unique per account: a job whose answer was lost is found by it.
+    """
+
+    provider = Provider.KLING
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        access_key: SecretStr,
+        secret_key: SecretStr,
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/")
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._timeout_s = timeout_s
+
+    async def submit(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str:
+        """Buy one clip and return its task id; that of the earlier job when `key` is taken."""
+        try:
+            response = await self._call("POST", _JOBS, paid=True, body=_body(request, key, url_of))
+        except ProviderError as error:
+            if error.vendor_code == _INVALID_PARAMETERS and (earlier := await self._find(key)):
+                return earlier
+            raise
+        envelope = parse(_TaskEnvelope, response.content)
+        if envelope is None:
+            raise unreadable(VENDOR, paid=True, status=response.status_code)
+        return envelope.data.task_id
+
+    async def recover(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str | None:
+        """Find the task by its external id; None when Kling knows none."""
+        return await self._find(key)
+
+    async def poll(self, request: VideoRequest, request_id: str) -> Waiting | Finished:
+        """Ask once. A failed task carries no code, only a message: the job ended as `unknown`."""
+        try:
+            task = await self._task(request_id)
+        except ProviderError as error:
+            if error.code is FailureCode.NOT_FOUND:
+                error.delivery = Delivery.JOB_ENDED
+            raise
+        if task.task_status == "failed":
+            raise self._ended(FailureCode.UNKNOWN, task.task_status_msg or "the task failed without a message")
+        if task.task_status != "succeed":
+            return Waiting(task.task_status)
+        if not task.task_result or not task.task_result.videos:
+            raise self._ended(FailureCode.MEDIA_INVALID, "the task succeeded without a video")
+        return Finished(url=task.task_result.videos[0].url)
+
+    async def cancel(self, request: VideoRequest, request_id: str) -> None:
+        """Kling has no cancel: nothing is done."""
+
+    async def check(self) -> str:
+        """List one task: free, and proves address and keys."""
+        await self._call("GET", f"{_JOBS}?pageNum=1&pageSize=1", paid=False)
+        return "kling: the API answers and accepts the keys"
+
+    async def _find(self, key: str) -> str | None:
+        try:
+            return (await self._task(key)).task_id
+        except ProviderError as error:
+            if error.code is FailureCode.NOT_FOUND or error.vendor_code in _NO_SUCH_TASK:
+                return None
+            raise
+
+    async def _task(self, task_or_external_id: str) -> _Task:
+        response = await self._call("GET", f"{_JOBS}/{task_or_external_id}", paid=False)
+        envelope = parse(_TaskEnvelope, response.content)
+        if envelope is None:
+            raise unreadable(VENDOR, paid=False, status=response.status_code)
+        return envelope.data
+
+    async def _call(
+        self, method: str, path: str, *, paid: bool, body: dict[str, object] | None = None
+    ) -> httpx.Response:
+        async with calling(VENDOR, paid=paid, timeout_s=self._timeout_s):
+            response = await self._http.request(
+                method,
+                self._base_url + path,
+                json=body,
+                headers={"Authorization": f"Bearer {self._token()}"},
+                timeout=self._timeout_s,
+                follow_redirects=False,
+            )
+        envelope = parse(_Envelope, response.content)
+        if response.is_success and envelope is None:
+            raise unreadable(VENDOR, paid=paid, status=response.status_code)
+        if response.is_success and envelope and envelope.code == 0:
+            return response
+        raise refusal(
+            VENDOR,
+            # a refusal that travels as HTTP 200 is one all the same
+            400 if response.is_success else response.status_code,
+            redact(envelope.message if envelope else response.text, self._access_key, self._secret_key),
+            code=_CODES.get(envelope.code) if envelope else None,
+            paid=paid,
+            vendor_error=envelope is not None,
+            vendor_code=str(envelope.code) if envelope else None,
+            headers=response.headers,
+        )
+
+    def _token(self) -> str:
+        now = int(time.time())
+        claims = {"iss": self._access_key.get_secret_value(), "exp": now + _TOKEN_LIFE_S, "nbf": now - _CLOCK_SKEW_S}
+        return jwt.encode(claims, self._secret_key.get_secret_value(), algorithm="HS256")
+
+    def _ended(self, code: FailureCode, detail: str) -> ProviderError:
+        words = redact(f"{VENDOR}: {detail}", self._access_key, self._secret_key)
+        return ProviderError(code, words, delivery=Delivery.JOB_ENDED)
+
+
+def _body(request: VideoRequest, key: str, url_of: UrlOf) -> dict[str, object]:
+    body: dict[str, object] = {
+        "model_name": request.model,
+        "image": url_of(request.start_image),
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "mode": "pro",
+        "sound": "off",
+        "duration": str(request.seconds),
+        "external_task_id": key,
+    }
+    if request.end_image:
+        body["image_tail"] = url_of(request.end_image)
+    return body
