@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from models.enums import FailureCode, Provider
 from providers.errors import Delivery, ProviderError
-from providers.http_errors import answer_lost, calling, code_of_status, parse, redact, refusal, unreadable
+from providers.http_errors import answer_lost, calling, code_of_status, gone, parse, redact, refusal, unreadable
 from providers.ports import Waiting
 
 # The SDK would send a paid POST up to ten times (on timeouts and dropped connections too): Temporal alone retries.
@@ -188,9 +188,7 @@ def _refused(response: httpx.Response, *, paid: bool) -> ProviderError:
 def _refused_poll(response: httpx.Response) -> ProviderError:
     """A request id that the queue no longer knows has no result to wait for."""
     error = _refused(response, paid=False)
-    if error.status == 404:
-        error.delivery = Delivery.JOB_ENDED
-    return error
+    return gone(error) if error.status == 404 else error
 
 
 def _ended(response: httpx.Response, status: fal_client.Completed) -> ProviderError:

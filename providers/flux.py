@@ -6,7 +6,7 @@ from models.enums import AspectRatio, FailureCode, Provider
 from models.requests import ImageRequest
 from providers.errors import Delivery, ProviderError
 from providers.fal import VENDOR, FalQueue
-from providers.http_errors import answer_lost, parse, unreadable
+from providers.http_errors import answer_lost, gone, parse, unreadable
 from providers.ports import Finished, UrlOf, Waiting
 
 LORA_MODEL = "fal-ai/flux-lora"
@@ -53,7 +53,7 @@ class FalImageProvider:
             answer = await self._queue.fetch(request.model, request_id)
         except ProviderError as error:
             if request.lora and error.vendor_code == "file_download_error":  # the LoRA is the only file fal fetches
-                error.code = FailureCode.LORA_NOT_FOUND
+                raise gone(error, FailureCode.LORA_NOT_FOUND) from None
             raise
         if isinstance(answer, Waiting):
             return answer

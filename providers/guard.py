@@ -100,7 +100,10 @@ async def fetching(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None = None
 ) -> AsyncGenerator[tuple[httpx.Response, list[httpx.Response]]]:
     """GET `url` as a stream, following at most five redirects, each checked; also yields the redirects passed."""
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise _refused(str(error)) from None
     _check_form(parsed)
     request = client.build_request("GET", parsed, headers=headers)
     passed: list[httpx.Response] = []

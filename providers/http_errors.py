@@ -102,6 +102,18 @@ def unreadable(vendor: str, *, paid: bool, status: int) -> ProviderError:
     return ProviderError(FailureCode.PROVIDER_UNAVAILABLE, f"{vendor}: {why}", status=status)
 
 
+def gone(error: ProviderError, code: FailureCode | None = None) -> ProviderError:
+    """`error` as the end of the job that was asked about: no result will ever come of it."""
+    return ProviderError(
+        code or error.code,
+        error.detail,
+        delivery=Delivery.JOB_ENDED,
+        status=error.status,
+        vendor_code=error.vendor_code,
+        resubmit=error.resubmit,
+    )
+
+
 @asynccontextmanager
 async def calling(vendor: str, *, paid: bool, timeout_s: float) -> AsyncGenerator[None]:
     """Bound one vendor call to `timeout_s` seconds in all and turn what httpx raises into a `ProviderError`."""

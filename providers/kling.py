@@ -6,10 +6,11 @@ import httpx
 import jwt
 from pydantic import BaseModel, SecretStr
 
+from domain.video_models import VIDEO_MODELS
 from models.enums import FailureCode, Provider
 from models.requests import VideoRequest
 from providers.errors import Delivery, ProviderError
-from providers.http_errors import calling, parse, redact, refusal, unreadable
+from providers.http_errors import calling, gone, parse, redact, refusal, unreadable
 from providers.ports import Finished, UrlOf, Waiting
 
 VENDOR = Provider.KLING.value
@@ -116,7 +117,7 @@ class KlingVideoProvider:
             task = await self._task(request_id)
         except ProviderError as error:
             if error.code is FailureCode.NOT_FOUND:
-                error.delivery = Delivery.JOB_ENDED
+                raise gone(error) from None
             raise
         if task.task_status == "failed":
             raise self._ended(FailureCode.UNKNOWN, task.task_status_msg or "the task failed without a message")
@@ -188,7 +189,19 @@ class KlingVideoProvider:
         return ProviderError(code, words, delivery=Delivery.JOB_ENDED)
 
 
+def check_length(provider: Provider, request: VideoRequest) -> None:
+    """Raises `invalid_request` for a clip length that the model does not make: vendors say so only after queueing."""
+    model = VIDEO_MODELS.get((provider, request.model))
+    if model and request.seconds not in model.durations:
+        allowed = ", ".join(map(str, model.durations))
+        raise ProviderError(
+            FailureCode.INVALID_REQUEST,
+            f"{provider}: {request.model} makes clips of {allowed} s, not {request.seconds} s",
+        )
+
+
 def _body(request: VideoRequest, key: str, url_of: UrlOf) -> dict[str, object]:
+    check_length(Provider.KLING, request)
     body: dict[str, object] = {
         "model_name": request.model,
         "image": url_of(request.start_image),

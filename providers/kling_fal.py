@@ -9,35 +9,31 @@ from models.requests import VideoRequest
 from providers.errors import ProviderError
 from providers.fal import VENDOR, FalQueue
 from providers.http_errors import answer_lost, parse, unreadable
+from providers.kling import check_length
 from providers.ports import Finished, UrlOf, Waiting
-
-_FIVE_OR_TEN = frozenset({5, 10})
-_THREE_TO_FIFTEEN = frozenset(range(3, 16))
 
 
 @dataclass(frozen=True)
 class KlingEndpoint:
-    """How one Kling endpoint names its inputs and which clip lengths (seconds) it makes."""
+    """How one Kling endpoint names its inputs, and whether it makes a soundtrack unless told not to."""
 
     image_field: str
-    end_image_field: str | None
-    seconds: frozenset[int]
+    end_image_field: str | None = None
     has_audio: bool = False
 
 
 _KLING = "fal-ai/kling-video"
+_V26 = KlingEndpoint("start_image_url", "end_image_url", has_audio=True)
 
-# fal's model pages. Endpoints that make a soundtrack unless told not to have `has_audio`.
+# The input schemas of fal's model pages, for the models of `domain.video_models`.
 ENDPOINTS = {
-    f"{_KLING}/v1/standard/image-to-video": KlingEndpoint("image_url", "tail_image_url", _FIVE_OR_TEN),
-    f"{_KLING}/v2.1/standard/image-to-video": KlingEndpoint("image_url", None, _FIVE_OR_TEN),
-    f"{_KLING}/v2.5-turbo/standard/image-to-video": KlingEndpoint("image_url", None, _FIVE_OR_TEN),
-    f"{_KLING}/v2.5-turbo/pro/image-to-video": KlingEndpoint("image_url", "tail_image_url", _FIVE_OR_TEN),
-    f"{_KLING}/v2.6/pro/image-to-video": KlingEndpoint("start_image_url", "end_image_url", _FIVE_OR_TEN, True),
-    f"{_KLING}/v3/standard/image-to-video": KlingEndpoint("start_image_url", "end_image_url", _THREE_TO_FIFTEEN, True),
-    f"{_KLING}/v3/pro/image-to-video": KlingEndpoint("start_image_url", "end_image_url", _THREE_TO_FIFTEEN, True),
-    f"{_KLING}/o3/standard/image-to-video": KlingEndpoint("image_url", "end_image_url", _THREE_TO_FIFTEEN, True),
-    f"{_KLING}/o3/pro/image-to-video": KlingEndpoint("image_url", "end_image_url", _THREE_TO_FIFTEEN, True),
+    f"{_KLING}/v1/standard/image-to-video": KlingEndpoint("image_url", "tail_image_url"),
+    f"{_KLING}/v2.1/standard/image-to-video": KlingEndpoint("image_url"),
+    f"{_KLING}/v2.5-turbo/standard/image-to-video": KlingEndpoint("image_url"),
+    f"{_KLING}/v2.5-turbo/pro/image-to-video": KlingEndpoint("image_url", "tail_image_url"),
+    f"{_KLING}/v2.6/pro/image-to-video": _V26,
+    f"{_KLING}/v3/standard/image-to-video": _V26,
+    f"{_KLING}/v3/pro/image-to-video": _V26,
 }
 
 
@@ -87,14 +83,9 @@ class FalVideoProvider:
 def _arguments(request: VideoRequest, url_of: UrlOf) -> dict[str, object]:
     endpoint = ENDPOINTS.get(request.model)
     if endpoint is None:
-        raise ProviderError(
-            FailureCode.INVALID_REQUEST, f"fal: no Kling endpoint {request.model!r}; known: {', '.join(ENDPOINTS)}"
-        )
-    if request.seconds not in endpoint.seconds:
-        allowed = ", ".join(map(str, sorted(endpoint.seconds)))
-        raise ProviderError(
-            FailureCode.INVALID_REQUEST, f"fal: {request.model} makes clips of {allowed} s, not {request.seconds} s"
-        )
+        known = ", ".join(ENDPOINTS)
+        raise ProviderError(FailureCode.INVALID_REQUEST, f"fal: no Kling endpoint {request.model!r}; known: {known}")
+    check_length(Provider.FAL, request)
     arguments: dict[str, object] = {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,

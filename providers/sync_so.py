@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, Type
 from models.enums import FailureCode, Provider
 from models.requests import LipsyncRequest
 from providers.errors import Delivery, ProviderError
-from providers.http_errors import answer_lost, calling, parse, redact, refusal, unreadable
+from providers.http_errors import answer_lost, calling, gone, parse, redact, refusal, unreadable
 from providers.ports import Finished, UrlOf, Waiting
 
 VENDOR = Provider.SYNC.value
@@ -188,9 +188,7 @@ class SyncLipsyncProvider:
 
     def _refused_poll(self, response: httpx.Response) -> ProviderError:
         error = self._refused(response, paid=False)
-        if response.status_code == 404:
-            error.delivery = Delivery.JOB_ENDED
-        return error
+        return gone(error) if response.status_code == 404 else error
 
     def _ended(self, generation: _Generation) -> ProviderError:
         """REJECTED never ran: moderation, unless its code says otherwise, and never worth buying again."""
