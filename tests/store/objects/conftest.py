@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import httpx
 import pytest
@@ -46,7 +45,7 @@ async def served_folder(root: Path) -> AsyncGenerator[LocalObjectStore]:
 def s3_address() -> Generator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    host, port = cast("tuple[str, int]", server.get_host_and_port())
+    host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
 
