@@ -25,7 +25,7 @@ def head_defs(rig: Rig) -> str:
         glow("shine", mix(lighter(skin, 0.6), light, 0.3), 0.5),
         radial("iris", (0, lighter(eye, 0.25), 1), (0.7, eye, 1), (1, darker(eye, 0.55), 1)),
         linear("white", (0, "#c9c6c4", 1), (0.45, "#f7f5f2", 1)),
-        linear("inside", (0, "#1d0709", 1), (1, "#4a1418", 1)),
+        linear("inside", (0, "#150506", 1), (1, "#3d1013", 1)),
         linear("teeth", (0.3, "#d8d0c4", 1), (0.9, "#f1ece3", 1)),
     ]
     return "".join(parts)
@@ -149,7 +149,7 @@ def _beard(rig: Rig, drop: float) -> str:
         f"C{points(w * 0.88, 52, w * 0.66, 58, 44, 57)} Q22,53 0,58 Q-22,53 -44,57 "
         f"C{points(-w * 0.66, 58, -w * 0.88, 52, -w, 14)}Z"
     )
-    hair = mix(darker(rig.hair_colour, 0.15), rig.skin, 0.15)
+    hair = mix(darker(rig.hair_colour, 0.1), rig.skin, 0.24)
     return path(outline, hair, opacity=0.35 + 0.55 * rig.beard)
 
 

@@ -91,13 +91,13 @@ class Figure:
         self._backdrop = self._draw_backdrop()
         self._back = self._sprite(tilted(rig, hair.hair_back_svg(rig)))
         self._body = self._sprite(body.body_svg(rig))
-        self._heads = {lids: self._sprite(tilted(rig, face.head_svg(rig, lids=lids))) for lids in (0.0, 0.5, 1.0)}
+        self._heads: dict[float, Sprite | None] = {}
         self._mark = draw_mark(width, height)
 
     def compose(self, pose: Pose) -> Image.Image:
         """The whole picture in a pose, RGB."""
         picture = self._backdrop.copy()
-        head = self._heads[min(self._heads, key=lambda lids: abs(lids - pose.lids))]
+        head = self._head(round(pose.lids * 2) / 2)
         head_shift = (pose.dx, pose.dy + pose.breath)
         if self._back:
             self._paste(picture, self._back, pose.turn_deg, head_shift)
@@ -107,6 +107,11 @@ class Figure:
             self._paste(picture, head, pose.turn_deg, head_shift)
         picture.paste(self._mark.image, (self._mark.left, self._mark.top), self._mark.image)
         return picture
+
+    def _head(self, lids: float) -> Sprite | None:
+        if lids not in self._heads:
+            self._heads[lids] = self._sprite(tilted(self.rig, face.head_svg(self.rig, lids=lids)))
+        return self._heads[lids]
 
     def _draw_backdrop(self) -> Image.Image:
         rig, view = self.rig, self.view

@@ -140,7 +140,7 @@ class FilmReader:
                     continue
                 planes = self._planes(frame, reformatter)
                 while at <= number and at < stop:  # a number that was skipped shows what follows it
-                    yield planes
+                    yield planes.copy()
                     at += 1
                 last = planes
                 if at >= stop:
@@ -148,7 +148,7 @@ class FilmReader:
         if last is None:
             raise ValueError("the film has no pictures")
         while at < stop:
-            yield last
+            yield last.copy()
             at += 1
 
     def read_backwards(self, start: int, stop: int) -> Iterator[Planes]:

@@ -8,7 +8,7 @@ from studio.media.svg import clipped, ellipse, path, points, rectangle
 
 MOUTH_Y = 76.0
 _CORNER_LIFT = 2.5  # a resting mouth smiles a little
-_MAX_GAP = 36.0
+_MAX_GAP = 40.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,13 @@ def mouth_svg(rig: Rig, mouth: Mouth) -> str:
     )
     hole_top = f"C{points(-half * 0.5, top + 1, half * 0.5, top + 1)} {right}"
     hole_low = f"C{points(half * 0.62, bottom + 2, -half * 0.62, bottom + 2, -half, y)}Z"
+    # A cubic curve reaches three quarters of the way to its control points: the highlight lies between two such curves.
+    lip_top, lip_bottom = y + 0.75 * (bottom + 2 - y), y + 0.75 * (low - y)
+    shine_y, shine_h = lip_top * 0.45 + lip_bottom * 0.55, (lip_bottom - lip_top) * 0.27
     shapes = [
         path(f"{left} {upper_edge} C{points(half * 0.5, top + 2, -half * 0.5, top + 2, -half, y)}Z", darker(lip, 0.16)),
         path(f"{left} C{points(-half * 0.6, low, half * 0.6, low)} {right} {hole_low}", lip),
-        ellipse(-2, bottom + 6 * full, half * 0.42, 3.2 * full, "#ffffff", 0.16),
+        ellipse(-2, shine_y, half * 0.34, shine_h, "#ffffff", 0.16),
     ]
     if gap > 1.2:
         shapes.append(_inside(mouth, f"{left} {hole_top} {hole_low}", half, top, bottom))

@@ -13,6 +13,7 @@ from studio.media import alignment, voice
 from studio.media.timeline import Phoneme, pack_timeline
 
 MAX_SPEECH_S = 3600.0
+_SPEECH_RMS = 0.14
 
 
 class NothingToSay(ValueError):  # noqa: N818
@@ -116,10 +117,18 @@ class _Recording:
         return list(pairwise(times_s))
 
 
+def _level(samples: voice.Samples) -> voice.Samples:
+    """The same loudness for every voice, about -19 LUFS, with peaks rounded off below full scale."""
+    loud = np.abs(samples) > 0.02 * float(np.abs(samples).max())
+    gain = _SPEECH_RMS / max(float(np.sqrt((samples[loud] ** 2).mean())), 1e-6) if loud.any() else 1.0
+    loudened = samples * gain
+    over = np.maximum(np.abs(loudened) - 0.7, 0)
+    return np.clip(loudened, -0.7, 0.7) + np.sign(loudened) * 0.27 * np.tanh(over / 0.27)
+
+
 def _encode(samples: voice.Samples, wanted: _Format, tag: str) -> bytes:
     out = io.BytesIO()
-    peak = max(float(np.abs(samples).max()), 1e-6)
-    pcm = (np.clip(samples * min(1.0, 0.98 / peak), -1, 1) * 32767).astype(np.int16)
+    pcm = (_level(samples) * 32767).astype(np.int16)
     options = {"fflags": "+bitexact"}
     with av.open(out, "w", format=wanted.container, container_options=options) as opened:
         container: Any = opened

@@ -13,6 +13,7 @@ Track = NDArray[Any]  # one row a moment: opening, wide, round, teeth, tongue
 LEAD_S = 0.045  # lips move before the sound that they shape
 _STEP_S = 0.01
 _SMOOTH_S = 0.022
+_LOUD_SHARE = 0.2  # how much wider a mouth opens for the loudest sound than its phoneme asks
 _SHUT = frozenset("mbp")
 
 _SHAPES: dict[str, tuple[float, float, float, float, float]] = {
@@ -46,8 +47,8 @@ def track_mouth(samples: NDArray[np.int16], rate_hz: int, phonemes: Sequence[Pho
     rows = _phoneme_rows(phonemes, steps) if phonemes else _energy_rows(energy)
     rows = _smooth(rows, _SMOOTH_S)
     if phonemes:
-        gate = _smooth(energy[:, None], 0.03)[:, 0]
-        rows[:, 0] *= 0.25 + 0.75 * np.clip(gate * 1.6, 0, 1)
+        gate = np.clip(_smooth(energy[:, None], 0.03)[:, 0] * 1.5, 0, 1)
+        rows[:, 0] = rows[:, 0] * (0.2 + 0.8 * gate) + _LOUD_SHARE * gate * (rows[:, 0] > 0.05)
         _shut(rows, phonemes)
     frames = max(round(len(samples) / rate_hz * fps), 1)
     lead = LEAD_S if phonemes else 0.02
