@@ -1,8 +1,8 @@
 """Speech by ElevenLabs, through its SDK with retries off."""
 
 import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from math import isclose
 
@@ -10,6 +10,7 @@ import httpx
 from elevenlabs import AsyncElevenLabs, SpeechHistoryItemResponse, VoiceSettings
 from elevenlabs.core.api_error import ApiError
 from elevenlabs.core.parse_error import ParsingError
+from elevenlabs.core.request_options import RequestOptions
 from elevenlabs.text_to_speech.client import OMIT
 from elevenlabs.types import AudioWithTimestampsResponse
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -33,13 +34,14 @@ _CODES = {
     "max_character_limit_exceeded": FailureCode.INVALID_REQUEST,
     "text_too_long": FailureCode.INVALID_REQUEST,
     "invalid_parameters": FailureCode.INVALID_REQUEST,
-    "content_policy_violation": FailureCode.CONTENT_REFUSED,
+    "content_against_policy": FailureCode.CONTENT_REFUSED,
     "rate_limit_exceeded": FailureCode.RATE_LIMITED,
     "system_busy": FailureCode.RATE_LIMITED,
     "concurrent_limit_exceeded": FailureCode.RATE_LIMITED,
     "too_many_concurrent_requests": FailureCode.RATE_LIMITED,
 }
 
+_ONCE: RequestOptions = {"max_retries": 0}  # the SDK would send a paid POST up to three times
 _HISTORY_PAGE = 1000  # the most that the API gives at once
 _HISTORY_PAGES = 10
 _CLOCK_SKEW = timedelta(seconds=5)
@@ -78,81 +80,74 @@ class ElevenLabsSpeechProvider:
     async def synthesize(self, request: SpeechRequest) -> SpeechAudio:
         """Buy the speech: one POST."""
         voice = request.voice
-        try:
-            async with calling(VENDOR, paid=True, timeout_s=self._timeout_s):
-                response = await self._client.text_to_speech.with_raw_response.convert_with_timestamps(
-                    voice.voice_id,
-                    text=request.text,
-                    model_id=voice.model,
-                    voice_settings=VoiceSettings(
-                        stability=voice.stability,
-                        similarity_boost=voice.similarity,
-                        style=voice.style,
-                        use_speaker_boost=voice.speaker_boost,
-                        speed=voice.speed,
-                    ),
-                    seed=OMIT if request.seed is None else request.seed,
-                    output_format=request.output_format,
-                    request_options={"max_retries": 0},
-                )
-        except ApiError as error:
-            raise self._refused(error, paid=True) from None
-        except (ParsingError, UnicodeDecodeError):
-            raise unreadable(VENDOR, paid=True, status=200) from None
-        return _speech(response.data, response.headers)
+        async with self._calling(paid=True):
+            response = await self._client.text_to_speech.with_raw_response.convert_with_timestamps(
+                voice.voice_id,
+                text=request.text,
+                model_id=voice.model,
+                voice_settings=VoiceSettings(
+                    stability=voice.stability,
+                    similarity_boost=voice.similarity,
+                    style=voice.style,
+                    use_speaker_boost=voice.speaker_boost,
+                    speed=voice.speed,
+                ),
+                seed=OMIT if request.seed is None else request.seed,
+                output_format=request.output_format,
+                request_options=_ONCE,
+            )
+            return _speech(response.data, response.headers)
 
     async def recover(self, request: SpeechRequest, *, since: datetime) -> SpeechAudio | None:
         """Find audio of the same text, voice, model and settings in the account's history; its alignment is gone."""
         item = await self._find(request, since)
         if item is None:
             return None
-        try:
-            async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
-                chunks = [chunk async for chunk in self._client.history.get_audio(item.history_item_id)]
-        except ApiError as error:
-            raise self._refused(error, paid=False) from None
-        return SpeechAudio(
-            audio=b"".join(chunks),
-            alignment=None,
-            request_id=item.request_id or item.history_item_id,
-            character_cost=item.character_count_change_to - item.character_count_change_from,
-        )
+        async with self._calling(paid=False):
+            chunks = [chunk async for chunk in self._client.history.get_audio(item.history_item_id)]
+            return SpeechAudio(
+                audio=b"".join(chunks),
+                alignment=None,
+                request_id=item.request_id or item.history_item_id,
+                character_cost=item.character_count_change_to - item.character_count_change_from,
+            )
 
     async def check(self) -> str:
         """Ask for the subscription: free, and proves address and key."""
-        try:
-            async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
-                plan = await self._client.user.subscription.get(request_options={"max_retries": 0})
-        except ApiError as error:
-            raise self._refused(error, paid=False) from None
-        except ParsingError:
-            raise unreadable(VENDOR, paid=False, status=200) from None
-        return f"elevenlabs: plan {plan.tier}, {plan.character_count:,} of {plan.character_limit:,} credits used"
+        async with self._calling(paid=False):
+            plan = await self._client.user.subscription.get(request_options=_ONCE)
+            return f"elevenlabs: plan {plan.tier}, {plan.character_count:,} of {plan.character_limit:,} credits used"
 
     async def _find(self, request: SpeechRequest, since: datetime) -> SpeechHistoryItemResponse | None:
         """Newest match. The history's own text search is not used: how it treats long texts is not documented."""
         after: str | None = None
         for _ in range(_HISTORY_PAGES):
-            try:
-                async with calling(VENDOR, paid=False, timeout_s=self._timeout_s):
-                    page = await self._client.history.list(
-                        page_size=_HISTORY_PAGE,
-                        start_after_history_item_id=after,
-                        voice_id=request.voice.voice_id,
-                        model_id=request.voice.model,
-                        date_after_unix=int((since - _CLOCK_SKEW).timestamp()),
-                        request_options={"max_retries": 0},
-                    )
-            except ApiError as error:
-                raise self._refused(error, paid=False) from None
-            except ParsingError:
-                raise unreadable(VENDOR, paid=False, status=200) from None
-            if found := next((item for item in page.history if _is_of(item, request)), None):
-                return found
-            after = page.last_history_item_id
-            if not page.has_more or after is None:
-                return None
+            async with self._calling(paid=False):
+                page = await self._client.history.list(
+                    page_size=_HISTORY_PAGE,
+                    start_after_history_item_id=after,
+                    voice_id=request.voice.voice_id,
+                    model_id=request.voice.model,
+                    date_after_unix=int((since - _CLOCK_SKEW).timestamp()),
+                    request_options=_ONCE,
+                )
+                if found := next((item for item in page.history if _is_of(item, request)), None):
+                    return found
+                after = page.last_history_item_id
+                if not page.has_more or after is None:
+                    return None
         raise answer_lost(VENDOR, "the history since the request is too long to search")
+
+    @asynccontextmanager
+    async def _calling(self, *, paid: bool) -> AsyncGenerator[None]:
+        """`calling`, and what the SDK raises: it builds its models without checking, so that odd JSON breaks later."""
+        try:
+            async with calling(VENDOR, paid=paid, timeout_s=self._timeout_s):
+                yield
+        except ApiError as error:
+            raise self._refused(error, paid=paid) from None
+        except (ParsingError, AttributeError, TypeError, ValueError):
+            raise unreadable(VENDOR, paid=paid, status=200) from None
 
     def _refused(self, error: ApiError, *, paid: bool) -> ProviderError:
         status = error.status_code or 0
@@ -174,10 +169,7 @@ class ElevenLabsSpeechProvider:
 
 
 def _speech(answer: AudioWithTimestampsResponse, headers: Mapping[str, str]) -> SpeechAudio:
-    try:
-        audio = base64.b64decode(answer.audio_base_64, validate=True)
-    except (AttributeError, TypeError, binascii.Error):
-        raise unreadable(VENDOR, paid=True, status=200) from None
+    audio = base64.b64decode(answer.audio_base_64, validate=True)
     if not audio:
         raise ProviderError(FailureCode.MEDIA_INVALID, f"{VENDOR}: answered without audio", delivery=Delivery.JOB_ENDED)
     cost = headers.get("character-cost", "")

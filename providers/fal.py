@@ -90,7 +90,8 @@ class _QueueTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = str(request.url).removeprefix(fal_client.client.QUEUE_URL_FORMAT)
         url = httpx.URL(self._base_url + path)
-        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]
+        headers = request.headers.copy()
+        headers["Host"] = url.netloc.decode("ascii")
         sent = httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
         return await self._http.send(sent, stream=True, follow_redirects=False)
 
@@ -103,6 +104,7 @@ class FalQueue(fal_client.AsyncClient):
 
     def __init__(self, http: httpx.AsyncClient, *, base_url: str, key: SecretStr, timeout_s: float = 60.0) -> None:
         super().__init__(key=key.get_secret_value(), default_timeout=timeout_s)
+        self._secrets = (key, SecretStr(key.get_secret_value().rpartition(":")[2]))
         self._http = httpx.AsyncClient(
             transport=_QueueTransport(http, base_url),
             headers={"Authorization": f"Key {key.get_secret_value()}"},
@@ -119,7 +121,7 @@ class FalQueue(fal_client.AsyncClient):
             async with calling(VENDOR, paid=True, timeout_s=self.default_timeout):
                 handle = await self.submit(application, dict(arguments))
         except fal_client.FalClientHTTPError as error:
-            raise _refused(error.response, paid=True) from None
+            raise self._refused(error.response, paid=True) from None
         except (KeyError, TypeError, ValueError):  # a 200 that is no submit body
             raise answer_lost(VENDOR, "the answer to the submit cannot be read") from None
         return handle.request_id
@@ -134,7 +136,7 @@ class FalQueue(fal_client.AsyncClient):
                 handle = await self.get_handle(application, request_id)
                 status = await handle.status()
         except fal_client.FalClientHTTPError as error:
-            raise _refused_poll(error.response) from None
+            raise self._refused_poll(error.response) from None
         except (KeyError, TypeError, ValueError):
             raise unreadable(VENDOR, paid=False, status=200) from None
         if isinstance(status, fal_client.Queued):
@@ -145,7 +147,7 @@ class FalQueue(fal_client.AsyncClient):
             response = await self._http.get(handle.response_url, timeout=self.default_timeout)
         if response.is_success and not status.error:
             return FalResult(response.content, response.headers)
-        raise _ended(response, status)
+        raise self._ended(response, status)
 
     async def stop(self, application: str, request_id: str) -> None:
         """Ask the queue to cancel; success when the job is already over (400) or gone (404)."""
@@ -154,7 +156,7 @@ class FalQueue(fal_client.AsyncClient):
                 await self.cancel(application, request_id)
         except fal_client.FalClientHTTPError as error:
             if error.status_code not in (400, 404):
-                raise _refused(error.response, paid=False) from None
+                raise self._refused(error.response, paid=False) from None
 
     async def check(self) -> str:
         """Ask for a request that does not exist: 404 proves address and key."""
@@ -164,53 +166,52 @@ class FalQueue(fal_client.AsyncClient):
                 await handle.status()
         except fal_client.FalClientHTTPError as error:
             if error.status_code != 404:
-                raise _refused(error.response, paid=False) from None
+                raise self._refused(error.response, paid=False) from None
         except (KeyError, TypeError, ValueError):
             raise unreadable(VENDOR, paid=False, status=200) from None
         return "fal: the queue answers and accepts the key"
 
+    def _refused(self, response: httpx.Response, *, paid: bool) -> ProviderError:
+        body = parse(_ErrorBody, response.content)
+        vendor_code = _type_of(response, body)
+        return refusal(
+            VENDOR,
+            response.status_code,
+            redact(_message_of(response, body), *self._secrets),
+            code=_STATUS_CODES.get(response.status_code) or _TYPE_CODES.get(vendor_code or ""),
+            paid=paid,
+            vendor_error=body is not None,
+            vendor_code=vendor_code,
+            headers=response.headers,
+        )
 
-def _refused(response: httpx.Response, *, paid: bool) -> ProviderError:
-    body = parse(_ErrorBody, response.content)
-    vendor_code = _type_of(response, body)
-    return refusal(
-        VENDOR,
-        response.status_code,
-        _message_of(response, body),
-        code=_STATUS_CODES.get(response.status_code) or _TYPE_CODES.get(vendor_code or ""),
-        paid=paid,
-        vendor_error=body is not None,
-        vendor_code=vendor_code,
-        headers=response.headers,
-    )
+    def _refused_poll(self, response: httpx.Response) -> ProviderError:
+        """A request id that the queue itself no longer knows has no result to wait for."""
+        error = self._refused(response, paid=False)
+        return gone(error) if error.status == 404 and parse(_ErrorBody, response.content) else error
 
+    def _ended(self, response: httpx.Response, status: fal_client.Completed) -> ProviderError:
+        """The error of a completed job without a result; the result's own status and body say why.
 
-def _refused_poll(response: httpx.Response) -> ProviderError:
-    """A request id that the queue no longer knows has no result to wait for."""
-    error = _refused(response, paid=False)
-    return gone(error) if error.status == 404 else error
-
-
-def _ended(response: httpx.Response, status: fal_client.Completed) -> ProviderError:
-    """The error of a completed job without a result; the result's own status and body say why.
-
-    A gateway's opaque 5xx, a 401, 403 or 429 speaks of this request, not of the job: asking again is right.
-    """
-    body = parse(_ErrorBody, response.content)
-    if not status.error and (body is None or response.status_code in (401, 403, 429)) and response.status_code != 404:
-        return _refused(response, paid=False)
-    vendor_code = _type_of(response, body) or status.error_type
-    failed = response.status_code if not response.is_success else 500
-    code = _TYPE_CODES.get(vendor_code or "") or code_of_status(failed)
-    retryable = response.headers.get("x-fal-retryable", "").lower()
-    return ProviderError(
-        code,
-        redact(f"{VENDOR}: HTTP {response.status_code}: {_message_of(response, body) or status.error or ''}"),
-        delivery=Delivery.JOB_ENDED,
-        status=response.status_code,
-        vendor_code=vendor_code,
-        resubmit=retryable == "true" if retryable in ("true", "false") else code in _TRANSIENT,
-    )
+        Where the status names no error, a gateway's page, a 401, 403 or 429 speak of this request and not of the job:
+        asking again is right.
+        """
+        body = parse(_ErrorBody, response.content)
+        if not status.error and (body is None or response.status_code in (401, 403, 429)):
+            return self._refused(response, paid=False)
+        vendor_code = _type_of(response, body) or status.error_type
+        failed = 500 if response.is_success else response.status_code
+        code = _TYPE_CODES.get(vendor_code or "") or code_of_status(failed)
+        words = _message_of(response, body) or status.error or "failed without a message"
+        retryable = response.headers.get("x-fal-retryable", "").lower()
+        return ProviderError(
+            code,
+            redact(f"{VENDOR}: HTTP {response.status_code}: {words}", *self._secrets),
+            delivery=Delivery.JOB_ENDED,
+            status=response.status_code,
+            vendor_code=vendor_code,
+            resubmit=retryable == "true" if retryable in ("true", "false") else code in _TRANSIENT,
+        )
 
 
 def _type_of(response: httpx.Response, body: _ErrorBody | None) -> str | None:

@@ -73,7 +73,12 @@ def refusal(
     vendor_code: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProviderError:
-    """The error of an answer other than success; `code` is what the vendor's own code means, where it is known."""
+    """The error of an answer other than success; `code` is what the vendor's own code means, where it is known.
+
+    A 2xx given here is one that could not be read.
+    """
+    if 200 <= status < 300:
+        return unreadable(vendor, paid=paid, status=status)
     delivery = delivery_of_answer(status, vendor_error=vendor_error) if paid else Delivery.NOTHING_BOUGHT
     if delivery is Delivery.ANSWER_LOST:
         return answer_lost(vendor, f"HTTP {status}: {message}", status=status)

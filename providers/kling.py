@@ -44,7 +44,7 @@ _CODES = {
     5002: FailureCode.PROVIDER_UNAVAILABLE,
 }
 _INVALID_PARAMETERS = "1201"  # also the answer to an external id that is taken, and to one that is unknown
-_NO_SUCH_TASK = (_INVALID_PARAMETERS, "1203")
+_NO_TASK = "1203"
 
 
 class _Video(BaseModel):
@@ -116,7 +116,7 @@ class KlingVideoProvider:
         try:
             task = await self._task(request_id)
         except ProviderError as error:
-            if error.code is FailureCode.NOT_FOUND:
+            if error.vendor_code == _NO_TASK:
                 raise gone(error) from None
             raise
         if task.task_status == "failed":
@@ -139,7 +139,7 @@ class KlingVideoProvider:
         try:
             return (await self._task(key)).task_id
         except ProviderError as error:
-            if error.code is FailureCode.NOT_FOUND or error.vendor_code in _NO_SUCH_TASK:
+            if error.vendor_code in (_NO_TASK, _INVALID_PARAMETERS):
                 return None
             raise
 

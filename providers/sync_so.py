@@ -188,13 +188,14 @@ class SyncLipsyncProvider:
 
     def _refused_poll(self, response: httpx.Response) -> ProviderError:
         error = self._refused(response, paid=False)
-        return gone(error) if response.status_code == 404 else error
+        return gone(error) if error.vendor_code == "generation_not_found" else error
 
     def _ended(self, generation: _Generation) -> ProviderError:
-        """REJECTED never ran: moderation, unless its code says otherwise, and never worth buying again."""
+        """REJECTED never ran: moderation, unless its code names another reason, and never worth buying again."""
         rejected = generation.status == "REJECTED"
-        default = FailureCode.CONTENT_REFUSED if rejected else FailureCode.UNKNOWN
-        code = _CODES.get(generation.error_code or "", default)
+        code = _CODES.get(generation.error_code or "", FailureCode.UNKNOWN)
+        if rejected and generation.error_code in (None, "generation_input_validation_failed"):
+            code = FailureCode.CONTENT_REFUSED  # a malformed request is refused at once, with a 400
         return ProviderError(
             code,
             redact(f"{VENDOR}: {generation.status}: {generation.error or generation.error_code or ''}", self._key),

@@ -1,4 +1,5 @@
 import hashlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 2000
 
 def _png(_: Received) -> bytes:
     return reply(200, PNG)
+
+
+def _any_address(_: str) -> bool:
+    return True
 
 
 async def _download(
@@ -112,6 +117,24 @@ async def test_addresses_inside_are_refused_and_never_reached(url: str, tmp_path
     assert isinstance(error, ProviderError)
     assert error.code is FailureCode.INVALID_REQUEST
     assert wire.received == []
+
+
+async def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The name is resolved once; the connection goes to that address under the URL's own host name."""
+    resolved: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def counting(host: str, *more: int, **named: int) -> object:
+        resolved.append(host)
+        return resolve(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", counting)
+    monkeypatch.setattr("providers.guard.is_public", _any_address)
+    async with serving(_png) as wire:
+        got = await _download(f"http://localhost:{wire.port}/a.png", tmp_path / "a.png")
+    assert not isinstance(got, ProviderError)
+    assert wire.received[0].headers["host"] == f"localhost:{wire.port}"
+    assert resolved.count("localhost") == 1
 
 
 @pytest.mark.parametrize("shift", ["http://127.0.0.1:{other}", "http://localhost:{port}", "https://127.0.0.1:{port}"])
