@@ -36,7 +36,7 @@ def is_red(colour: tuple[int, int, int]) -> bool:
 
 @pytest.mark.parametrize("aspect", list(AspectRatio))
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-@pytest.mark.parametrize("size", [(400, 300), (1200, 1190), (600, 1400), (300, 750)])
+@pytest.mark.parametrize("size", [(400, 300), (600, 1400)])
 def test_every_picture_becomes_the_aspect(
     tmp_path: Path, aspect: AspectRatio, form: str, size: tuple[int, int]
 ) -> None:
