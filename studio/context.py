@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from studio.faults import Fault, Faults
+from studio.faults import FETCH_FAULTS, Fault, Faults
 from studio.fetch import FetchError, fetch
 from studio.journal import Journal
 from studio.render import Renderer
@@ -92,7 +92,7 @@ class Context:
 
     async def fetch(self, provider: str, model: str, url: str) -> bytes:
         """Reads an input as the vendor would. Raises FetchError, also when a fault on operation `fetch` says so."""
-        if self.faults.take(provider, "fetch", model, frozenset({"output_expired", "server_error"})) is not None:
+        if self.faults.take(provider, "fetch", model, FETCH_FAULTS) is not None:
             raise FetchError("HTTP 403")
         return await fetch(self.http, url)
 

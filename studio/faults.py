@@ -45,6 +45,26 @@ JOB_FAULTS = frozenset(
     }
 )
 OUTPUT_FAULTS = frozenset({"output_expired", "output_html", "output_truncated"})
+# Falls on one download of a file.
+DOWNLOAD_FAULTS = OUTPUT_FAULTS | {"drop", "hang", "rate_limited", "server_error", "slow"}
+FETCH_FAULTS = frozenset({"output_expired", "server_error"})
+OPERATIONS = frozenset(
+    {
+        "cancel",
+        "cost",
+        "download",
+        "fetch",
+        "history",
+        "list",
+        "models",
+        "result",
+        "secret",
+        "status",
+        "submit",
+        "subscription",
+        "voices",
+    }
+)
 PROVIDERS = frozenset({"fal", "elevenlabs", "sync", "kling", "files"})
 MAX_HANG_S = 120.0
 
@@ -73,6 +93,18 @@ class Fault:
         return self.provider == provider and self.operation == operation and (self.model is None or self.model == model)
 
 
+def _possible(operation: str) -> frozenset[str]:
+    match operation:
+        case "submit":
+            return ANSWER_FAULTS | JOB_FAULTS
+        case "download":
+            return DOWNLOAD_FAULTS
+        case "fetch":
+            return FETCH_FAULTS
+        case _:
+            return ANSWER_FAULTS
+
+
 class Faults:
     """The planned faults, oldest first."""
 
@@ -81,11 +113,15 @@ class Faults:
         self._ids = itertools.count(1)
 
     def add(self, fault: Fault) -> Fault:
-        """Plans a fault. Raises ValueError for a provider or fault that does not exist."""
+        """Plans a fault. Raises ValueError for what does not exist or cannot fall there."""
         if fault.provider not in PROVIDERS:
             raise ValueError(f"provider must be one of {', '.join(sorted(PROVIDERS))}")
         if fault.fault not in ANSWER_FAULTS | JOB_FAULTS:
             raise ValueError(f"fault must be one of {', '.join(sorted(ANSWER_FAULTS | JOB_FAULTS))}")
+        if fault.operation not in OPERATIONS:
+            raise ValueError(f"operation must be one of {', '.join(sorted(OPERATIONS))}")
+        if fault.fault not in _possible(fault.operation):
+            raise ValueError(f"{fault.fault} cannot fall on {fault.operation}")
         fault.id = next(self._ids)
         self._planned.append(fault)
         return fault

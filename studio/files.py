@@ -1,6 +1,6 @@
 """/files: what jobs made, and fixtures: LoRA files good and bad, pictures good and bad."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -9,11 +9,11 @@ from starlette.routing import BaseRoute, Route
 from studio import fixtures
 from studio.connection import CutShort
 from studio.context import LEAST_PICTURE_SIDE, Context
-from studio.faults import OUTPUT_FAULTS
+from studio.faults import DOWNLOAD_FAULTS, OUTPUT_FAULTS, Fault, answer_with
 from studio.fetch import USER_AGENT
 from studio.makers import make_portrait
 from studio.ranges import ranged, read_bytes, read_file
-from studio.state import JsonObject, Output
+from studio.state import JsonObject
 
 OCTETS = "application/octet-stream"
 HEADSHOT_SIZE = (1024, 576)
@@ -21,6 +21,8 @@ HUGE_BYTES = 60 * 1024 * 1024
 PAGE = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to go on</h1></body></html>\n"
 EXPIRED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></Error>'
 NO_PICTURE = "<!doctype html><html><body>This is not a picture.</body></html>\n" * 40
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Files:
@@ -33,44 +35,71 @@ class Files:
         """All paths under /files."""
         both = ["GET", "HEAD"]
         return [
-            Route("/files/out/{name}", self.output, methods=both),
-            Route("/files/loras/{name}", self.lora, methods=both),
-            Route("/files/pictures/{name}", self.picture, methods=both),
+            Route("/files/out/{name}", self._faulty(self.output), methods=both),
+            Route("/files/loras/{name}", self._faulty(self.lora), methods=both),
+            Route("/files/pictures/{name}", self._faulty(self.picture), methods=both),
         ]
 
+    def _faulty(self, handler: Handler) -> Handler:
+        """A handler on which a fault of operation `download` can fall, but not when the studio itself is reading."""
+
+        async def endpoint(request: Request) -> Response:
+            if request.headers.get("user-agent", "").startswith(USER_AGENT):
+                return await handler(request)
+            output = self._context.store.outputs.get(request.path_params["name"])
+            job = self._context.store.jobs.get(output.job_id) if output is not None else None
+            provider, model = (job.provider, job.model) if job is not None else ("files", request.path_params["name"])
+            fault = self._context.faults.take(provider, "download", model, DOWNLOAD_FAULTS)
+            if fault is None:
+                return await handler(request)
+            if fault.fault in OUTPUT_FAULTS:
+                return await self._spoiled(request, handler, fault.fault, fault.parameters)
+            return await answer_with(fault, request, handler, self._refuse)
+
+        return endpoint
+
+    @staticmethod
+    def _refuse(fault: Fault) -> Response:
+        if fault.fault == "rate_limited":
+            wait = fault.parameters.get("retry_after")
+            return Response("Too Many Requests", 429, headers={"Retry-After": str(wait)} if wait is not None else None)
+        return Response("Internal Server Error", int(fault.parameters.get("status", 500)))
+
     async def output(self, request: Request) -> Response:
-        """A file that a job made, or what a fault makes of it."""
+        """A file that a job made, or what the job's own fault makes of it."""
         output = self._context.store.outputs.get(request.path_params["name"])
         if output is None:
             return Response("Not Found", 404)
-        name, parameters = self._fault_of(request, output)
+        job = self._context.store.jobs.get(output.job_id)
+        for name in sorted(OUTPUT_FAULTS):
+            if job is not None and name in job.faults:
+                return await self._spoiled(request, self._whole, name, job.faults[name])
+        return await self._whole(request)
+
+    async def _whole(self, request: Request) -> Response:
+        output = self._context.store.outputs[request.path_params["name"]]
+        path = self._context.store.blob_path(output.sha256)
+        return ranged(request, read_file(path), output.size, output.media_type, output.sha256[:32])
+
+    @staticmethod
+    async def _spoiled(request: Request, handler: Handler, name: str, parameters: JsonObject) -> Response:
+        """Expired (403 unless `status` says else), a page, or the first half.
+
+        With `"cut": true` a truncated file promises its whole length and the connection closes midway.
+        """
         if name == "output_expired":
             return Response(EXPIRED, int(parameters.get("status", 403)), media_type="application/xml")
         if name == "output_html":
             return HTMLResponse(PAGE)
-        path = self._context.store.blob_path(output.sha256)
-        if name == "output_truncated":
-            return self._truncated(request, path.read_bytes(), output, parameters)
-        return ranged(request, read_file(path), output.size, output.media_type, output.sha256[:32])
-
-    def _fault_of(self, request: Request, output: Output) -> tuple[str | None, JsonObject]:
-        job = self._context.store.jobs.get(output.job_id)
-        if job is None:
-            return None, {}
-        if not request.headers.get("user-agent", "").startswith(USER_AGENT):
-            fault = self._context.faults.take(job.provider, "download", job.model, OUTPUT_FAULTS)
-            if fault is not None:
-                return fault.fault, fault.parameters
-        name = next((name for name in sorted(OUTPUT_FAULTS) if name in job.faults), None)
-        return name, job.faults[name] if name is not None else {}
-
-    @staticmethod
-    def _truncated(request: Request, data: bytes, output: Output, parameters: JsonObject) -> Response:
-        """Half of the file; with `"cut": true` the length is promised in full and the connection closed midway."""
-        if parameters.get("cut") and request.method == "GET":
-            return CutShort(data, media_type=output.media_type)
-        half = data[: len(data) // 2]
-        return ranged(request, read_bytes(half), len(half), output.media_type, output.sha256[:31])
+        whole = await handler(request)
+        size = int(whole.headers.get("content-length", "0"))
+        if request.method == "HEAD" or not isinstance(whole, StreamingResponse):
+            return whole
+        data = b"".join([bytes(piece) async for piece in whole.body_iterator if not isinstance(piece, str)])
+        if parameters.get("cut"):
+            return CutShort(data, media_type=whole.media_type)
+        half = data[: size // 2]
+        return ranged(request, read_bytes(half), len(half), whole.media_type or OCTETS, "half")
 
     async def lora(self, request: Request) -> Response:
         """A LoRA fixture, with or without the .safetensors ending."""

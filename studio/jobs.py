@@ -22,6 +22,7 @@ def guarded(context: Context, vendor: Vendor, operation: str, handler: Handler) 
     """An endpoint that checks credentials first, then lets a planned fault or a bad account answer."""
 
     async def endpoint(request: Request) -> Response:
+        await request.body()  # so that the journal holds it, whatever happens next
         refusal = vendor.authorize(request)
         if refusal is not None:
             return refusal

@@ -71,6 +71,7 @@ class ElevenLabs:
         return [
             Route(speech, self._guarded("submit", self.speak), methods=["POST"]),
             Route(f"{speech}/stream", self._guarded("submit", self.speak), methods=["POST"]),
+            Route(f"{speech}/stream/with-timestamps", self._guarded("submit", self.speak_timed), methods=["POST"]),
             Route(f"{speech}/with-timestamps", self._guarded("submit", self.speak_timed), methods=["POST"]),
             Route(f"{ROOT}/voices", self._guarded("voices", self.voices), methods=["GET"]),
             Route(ROOT + "/voices/{voice}", self._guarded("voices", self.voice), methods=["GET"]),

@@ -1,6 +1,7 @@
 """fal: the queue (submit, status, result, cancel, webhooks) and the synchronous host."""
 
 import asyncio
+import base64
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -207,16 +208,18 @@ class Fal:
             return {"video": self._file(made["file"])}
         size = {"width": made["width"], "height": made["height"]}
         return {
-            "images": [self._file(name) | size for name in made["files"]],
+            "images": [self._file(name, inline=job.body["sync_mode"]) | size for name in made["files"]],
             "seed": made["seed"],
             "has_nsfw_concepts": made["flagged"],
             "prompt": made["prompt"],
             "timings": {"inference": self._inference_s(job)},
         }
 
-    def _file(self, name: str) -> JsonObject:
+    def _file(self, name: str, *, inline: bool = False) -> JsonObject:
         output = self._context.store.outputs[name]
         url = self._context.output_url(name)
+        if inline:
+            url = f"data:{output.media_type};base64,{base64.b64encode(self._context.store.read_output(name)).decode()}"
         return {"url": url, "content_type": output.media_type, "file_name": name, "file_size": output.size}
 
     async def cancel(self, request: Request) -> Response:

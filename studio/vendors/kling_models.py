@@ -38,6 +38,7 @@ class ImageToVideo(Strict):
     """POST /v1/videos/image2video."""
 
     model_name: ModelName = "kling-v1"
+    model: str | None = None  # an older name of model_name: read, and ignored without a word
     image: str | None = None
     image_tail: str | None = None
     prompt: Prompt | None = None

@@ -1,7 +1,6 @@
 """What a sync.so generation does: inputs fetched and checked, the film lipsynced."""
 
 import asyncio
-import math
 
 from studio.context import Context, JobFailedError
 from studio.fetch import FetchError
@@ -19,7 +18,7 @@ from studio.state import Job, JsonObject, canonical
 from studio.vendors.strict import parse
 from studio.vendors.sync_models import ERRORS, GenerateInput, Item
 
-MAX_AUDIO_S = 300.0
+MAX_AUDIO_S = 300.5  # five minutes and the padding of an MP3
 MAX_SCRIPT = 5_000
 STILL_CLIP_S = 5
 
@@ -93,7 +92,7 @@ class SyncWork:
         facts = await self._facts(data, "generation_input_audio_invalid")
         if facts.audio_s is None:
             raise failed("generation_input_audio_invalid")
-        if math.floor(facts.audio_s) > MAX_AUDIO_S:
+        if facts.audio_s > MAX_AUDIO_S:
             raise failed("generation_audio_length_exceeded")
         return data
 

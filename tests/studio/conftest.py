@@ -1,0 +1,73 @@
+"""One studio for all tests of its HTTP side; each test starts with an empty bill, no faults and no memory."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import fal_client
+import httpx
+import pytest
+from elevenlabs.client import AsyncElevenLabs
+from sync import AsyncSync
+
+from tests.support.studio import ELEVENLABS_KEY, FAL_KEY, SYNC_KEY, Studio
+
+
+@pytest.fixture(scope="session")
+def running_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio that lives as long as the tests."""
+    with Studio.start(tmp_path_factory.mktemp("studio")) as studio:
+        yield studio
+
+
+@pytest.fixture
+def studio(running_studio: Studio) -> Studio:
+    """The studio with nothing remembered."""
+    running_studio.reset()
+    return running_studio
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A plain HTTP client."""
+    async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
+        yield client
+
+
+class OwnHttp(fal_client.AsyncClient):
+    """fal's client over an HTTP client that the test can close."""
+
+    http: httpx.AsyncClient
+
+    @property
+    async def _client(self) -> httpx.AsyncClient:  # pyright: ignore[reportIncompatibleVariableOverride]  (a cached_property)
+        return self.http
+
+
+@pytest.fixture
+async def fal(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[fal_client.AsyncClient]:
+    """fal's own client, pointed at the studio, without its retries."""
+    monkeypatch.setattr("fal_client.client.QUEUE_URL_FORMAT", f"{studio.url}/fal-queue/")
+    monkeypatch.setattr("fal_client.client.RUN_URL_FORMAT", f"{studio.url}/fal-run/")
+    monkeypatch.setattr("fal_client.client.MAX_ATTEMPTS", 1)
+    client = OwnHttp(key=FAL_KEY)
+    async with httpx.AsyncClient(timeout=30.0, trust_env=False, headers={"Authorization": f"Key {FAL_KEY}"}) as http:
+        client.http = http
+        yield client
+
+
+@pytest.fixture
+def elevenlabs(studio: Studio, http: httpx.AsyncClient) -> AsyncElevenLabs:
+    """ElevenLabs' own client, pointed at the studio."""
+    return AsyncElevenLabs(base_url=f"{studio.url}/elevenlabs", api_key=ELEVENLABS_KEY, httpx_client=http)
+
+
+@pytest.fixture
+def sync_so(studio: Studio, http: httpx.AsyncClient) -> AsyncSync:
+    """sync.so's own client, pointed at the studio."""
+    return AsyncSync(base_url=f"{studio.url}/sync", api_key=SYNC_KEY, httpx_client=http)
+
+
+@pytest.fixture
+def portrait(studio: Studio) -> dict[str, Any]:
+    """The smallest input of a text-to-image job."""
+    return {"prompt": "deven, a man in a red shirt", "image_size": {"width": 456, "height": 256}}
