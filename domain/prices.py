@@ -36,12 +36,13 @@ MICROS_PER_MEGAPIXEL: dict[str, int] = {
     "fal-ai/flux/schnell": 3_000,
 }
 
-# sync.so: dollars per second of output at 25 fps, the upper end of the published ranges.
+# sync.so: dollars per second of output, the lower end of the published ranges, billed by the frame.
+LIPSYNC_FPS = 25
 MICROS_PER_LIPSYNC_SECOND: dict[str, int] = {
-    "lipsync-1.9.0-beta": 25_000,
-    "lipsync-2": 50_000,
-    "lipsync-2-pro": 83_000,
-    "sync-3": 133_000,
+    "lipsync-1.9.0-beta": 20_000,
+    "lipsync-2": 40_000,
+    "lipsync-2-pro": 67_000,
+    "sync-3": 107_000,
 }
 
 # Flux's preset sizes in pixels (PROVIDERS 1.10): landscape_16_9, portrait_16_9, square_hd.
@@ -60,7 +61,8 @@ def estimate_cost(provider: Provider, request: PaidRequest) -> int:
         width, height = PICTURE_SIZE[request.aspect_ratio]
         return _price(MICROS_PER_MEGAPIXEL, request.model) * ceil(width * height / 1_000_000)
     if isinstance(request, LipsyncRequest):
-        return ceil(_price(MICROS_PER_LIPSYNC_SECOND, request.model) * (request.audio.duration_s or 0.0))
+        frames = ceil(round((request.audio.duration_s or 0.0) * LIPSYNC_FPS, 3))
+        return round(frames / LIPSYNC_FPS * _price(MICROS_PER_LIPSYNC_SECOND, request.model))
     return video_model(provider, request.model).micros_per_second * request.seconds
 
 

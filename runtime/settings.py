@@ -1,8 +1,11 @@
 """The only reader of the environment and of `.env`. `.env.example` says what each variable means."""
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -32,9 +35,7 @@ def named(name: str, default: Any = None, **rules: Any) -> Any:
 class Settings(BaseSettings):
     """Everything that can be configured. Secrets are `SecretStr`: they print as asterisks."""
 
-    model_config = SettingsConfigDict(
-        env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", str_strip_whitespace=True
-    )
+    model_config = SettingsConfigDict(extra="ignore", env_file_encoding="utf-8", env_ignore_empty=True)
 
     database_url: SecretStr = named("DATABASE_URL", SecretStr(f"sqlite:///{ROOT}/.devatar/devatar.db"))
     task_queue: str = named("DEVATAR_TASK_QUEUE", "devatar", min_length=1)
@@ -80,8 +81,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _tidy(cls, value: object) -> object:
-        """White space is stripped and an empty value counts as unset, as `.env` files leave many."""
-        return (value.strip() or None) if isinstance(value, str) else value
+        """White space around a value is never meant; keys are often pasted with a line break."""
+        return value.strip() if isinstance(value, str) else value
 
     @field_validator("fal_queue_url", "fal_run_url", "elevenlabs_base_url", "sync_base_url", "kling_base_url")
     @classmethod
@@ -141,10 +142,23 @@ class Settings(BaseSettings):
         )
 
 
-def load_settings() -> Settings:
-    """Read the environment and `.env`. Raises RejectedError that names the first malformed variable, not its value."""
+def env_file(variables: Mapping[str, str]) -> Path:
+    """`.env`, or the file that DEVATAR_ENV_FILE names."""
+    return Path(variables.get("DEVATAR_ENV_FILE", "").strip() or ROOT / ".env")
+
+
+def environment() -> dict[str, str]:
+    """All variables as the SDK's own configuration takes them: the file, overridden by the process's environment."""
+    written = dotenv_values(env_file(os.environ))
+    return {name: value for name, value in written.items() if value} | dict(os.environ)
+
+
+def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
+    """Read file and environment, overridden by `variables`. Raises RejectedError that names the first bad variable."""
+    make = cast(Callable[..., Settings], Settings)  # by alias, as the environment names them
+    given = dict(variables or {})
     try:
-        return Settings()
+        return make(_env_file=env_file({**os.environ, **given}), **given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = str(first["loc"][0]) if first["loc"] else "settings"

@@ -1,5 +1,6 @@
 """Identities in the database."""
 
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,6 +43,10 @@ class IdentityRepository:
             col(IdentityProfile.is_default).is_(True), col(IdentityProfile.is_active).is_(True)
         )
         return (await self._session.exec(query)).first()
+
+    async def clear_default(self) -> None:
+        """No identity is the default any more; the caller sets the new one in the same transaction."""
+        await self._session.exec(update(IdentityProfile).values(is_default=False))
 
     async def list(self) -> list[IdentityProfile]:
         """All, by name."""

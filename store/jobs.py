@@ -111,6 +111,11 @@ class JobRepository:
         )
         return list((await self._session.exec(query)).all())
 
+    async def stored_as(self, key: str) -> list[ProviderJob]:
+        """The purchases whose result is the object with this key; one, as a rule."""
+        query = select(ProviderJob).where(col(ProviderJob.artifact)["key"].as_string() == key)
+        return list((await self._session.exec(query)).all())
+
     async def of_scene(self, scene_id: str) -> list[ProviderJob]:
         """All purchases of a scene, oldest first."""
         query = (
@@ -125,7 +130,9 @@ class JobRepository:
         charged = func.coalesce(col(ProviderJob.actual_cost_micros), col(ProviderJob.estimated_cost_micros))
         paid = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED, JobState.UNKNOWN, JobState.SENT)
         query = select(func.coalesce(func.sum(charged), 0)).where(
-            col(ProviderJob.scene_id) == scene_id, col(ProviderJob.state).in_(paid)
+            col(ProviderJob.scene_id) == scene_id,
+            # a job that the vendor finished is paid for, whatever became of its result here
+            col(ProviderJob.state).in_(paid) | col(ProviderJob.succeeded_at).is_not(None),
         )
         return int((await self._session.exec(query)).one())
 

@@ -1,0 +1,69 @@
+"""The link of a scene's LoRA, resolved when it is needed: links that users give may carry signatures."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from domain.identity import EffectiveIdentity, effective_identity
+from domain.rejections import RejectedError
+from models.enums import FailureCode
+from models.settings import PlanSettings
+from models.tables import Scene
+from store.database import Database, Transaction
+from store.objects.port import ObjectStore
+
+
+@dataclass(frozen=True)
+class LoraLink:
+    """Where a LoRA is fetched, and whose face it is; `default` says that the settings' LoRA was used."""
+
+    url: str
+    subject: str
+    default: bool
+
+
+class LoraLinks:
+    """Finds the LoRA that a scene uses."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        settings: PlanSettings,
+        default_url: SecretStr | None,
+        lifetime: timedelta,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._settings = settings
+        self._default_url = default_url
+        self._lifetime = lifetime
+
+    async def of_scene(self, scene_id: str) -> LoraLink:
+        """Raises RejectedError when the scene or its LoRA is gone since the plan was made."""
+        async with self._database.transaction() as tx:
+            _, identity = await scene_and_identity(tx, scene_id, self._settings)
+        profile = identity.profile
+        if profile.lora_key:
+            url = self._objects.sign(profile.lora_key, expires=self._lifetime)
+        elif profile.lora_url:
+            url = profile.lora_url
+        elif identity.uses_default_lora and self._default_url is not None:
+            url = self._default_url.get_secret_value()
+        else:
+            raise RejectedError(
+                "identity.lora_url", "it was removed", "Set it and generate again", FailureCode.LORA_NOT_FOUND
+            )
+        return LoraLink(url=url, subject=profile.display_name, default=identity.uses_default_lora)
+
+
+async def scene_and_identity(tx: Transaction, scene_id: str, settings: PlanSettings) -> tuple[Scene, EffectiveIdentity]:
+    """The scene and the identity that it speaks as. Raises RejectedError (`not_found`, or an inactive identity)."""
+    scene = await tx.scenes.get(scene_id)
+    if scene is None:
+        raise RejectedError(
+            "scene_id", f"no scene has the id {scene_id!r}", "See `starter.py scene list`", FailureCode.NOT_FOUND
+        )
+    own = await tx.identities.get(scene.identity_id) if scene.identity_id else None
+    return scene, effective_identity(own, await tx.identities.default(), settings)

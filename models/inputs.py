@@ -1,0 +1,69 @@
+"""What people and programs write down to create identities and scenes; unknown fields are refused."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from models.enums import AspectRatio, ClipPolicy, FluxModel, GenerationMode
+
+Slug = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\S{1,64}$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _is_web_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return value
+
+
+WebUrl = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_is_web_url)]
+
+
+class Draft(BaseModel):
+    """The base of everything that is written by hand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdentityDraft(Draft):
+    """An identity to create; the voice settings are ElevenLabs', each 0 to 1."""
+
+    name: Slug
+    display_name: Annotated[Line, Field(min_length=1)]
+    description: Words | None = None
+    subject_description: Words = ""
+    trigger_word: Token
+    lora_url: WebUrl | None = None
+    lora_scale: Share = 0.95
+    base_model: FluxModel = FluxModel.FLUX_DEV
+    voice_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    voice_model: Line = "eleven_turbo_v2_5"
+    voice_stability: Share = 0.5
+    voice_similarity: Share = 0.8
+    voice_style: Share = 0.2
+    voice_speaker_boost: bool = True
+    is_default: bool = False
+    is_active: bool = True
+
+
+class SceneDraft(Draft):
+    """A scene to create. `identity` is an id or a name, `headshot` a file on this machine or a web address."""
+
+    name: Slug
+    dialogue: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40_000)]
+    identity: str | None = None
+    generation_mode: GenerationMode | None = None
+    environment: Words = ""
+    wardrobe: Words = ""
+    movement: Words = ""
+    camera: Words = ""
+    mood_lighting: Words = ""
+    prompt: Words = ""
+    aspect_ratio: AspectRatio = AspectRatio.LANDSCAPE
+    clip_policy: ClipPolicy = ClipPolicy.LOOP
+    headshot: str | None = None
+    voice_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None

@@ -1,0 +1,199 @@
+"""Everything on one machine: a Temporal development server, the studio, a file server and a worker.
+
+For development and demonstration. State stays in the data folder, so runs survive a restart.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+
+from domain.rejections import RejectedError
+from models.enums import FailureCode
+from runtime.migrate import upgrade
+from runtime.processes import Child, Processes, died
+from runtime.search_attributes import NAMES
+from runtime.settings import ROOT
+from runtime.temporal import connect
+
+ENV_FILE = "embedded.env"
+HOST = "127.0.0.1"
+READY_PATIENCE_S = 60.0
+PREFERRED_PORTS = {"temporal": 7233, "ui": 8233, "studio": 8321, "files": 8322}
+STUDIO_KEYS = {
+    "FAL_KEY": "studio:studio",
+    "ELEVENLABS_API_KEY": "studio",
+    "SYNC_API_KEY": "studio",
+}  # the studio takes any key; these open nothing else
+
+# TEMPORAL.md's measured set: WAL survives a killed process at no cost, the queue reads are not throttled to 20/s.
+TEMPORAL_OPTIONS = (
+    ("--sqlite-pragma", "journal_mode=WAL"),
+    ("--sqlite-pragma", "synchronous=NORMAL"),
+    ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
+    ("--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000"),
+    ("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    ("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+    ("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2"),
+    ("--log-level", "warn"),
+)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The running servers: `environment` is what points any of our programs at them."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    studio_url: str
+    ui_url: str
+    client: Client
+    processes: Processes
+
+    @property
+    def env_file(self) -> Path:
+        """The environment as a file, for `DEVATAR_ENV_FILE`."""
+        return self.data_dir / ENV_FILE
+
+
+@asynccontextmanager
+async def embedded(data_dir: Path, *, picture: str) -> AsyncGenerator[Embedded]:
+    """Start everything, wait until it answers, stop everything after the block.
+
+    `picture` caps the studio's pictures as WIDTHxHEIGHT. Raises RejectedError when another one runs on this folder,
+    ProcessDiedError when a part does not come up.
+    """
+    processes = Processes(data_dir / "logs")
+    with _only_one(data_dir):
+        try:
+            running = await _start(data_dir, processes, picture)
+            running.env_file.write_text("".join(f"{name}={value}\n" for name, value in running.environment.items()))
+            yield running
+        finally:
+            (data_dir / ENV_FILE).unlink(missing_ok=True)
+            await processes.stop()
+
+
+async def _start(data_dir: Path, processes: Processes, picture: str) -> Embedded:
+    ports = {name: free_port(preferred) for name, preferred in PREFERRED_PORTS.items()}
+    urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+    environment = _environment(data_dir, ports, urls)
+    everything = {**os.environ, **environment}
+    await asyncio.to_thread(upgrade, environment["DATABASE_URL"])
+    temporal = await processes.start("temporal", *_temporal_command(data_dir, ports), environment=everything)
+    studio = await processes.start(
+        "studio",
+        *(sys.executable, "-m", "studio", "--port", str(ports["studio"])),
+        *("--data", data_dir / "studio", "--picture", picture),
+        environment=everything,
+    )
+    files = await processes.start(
+        "files",
+        *(sys.executable, "-m", "runtime.file_server"),
+        *("--root", data_dir / "objects", "--port", str(ports["files"])),
+        environment=everything,
+    )
+    await asyncio.gather(*(_answers(child, ports[child.name]) for child in (temporal, studio, files)))
+    client = await connect(environment)
+    await processes.start("worker", sys.executable, ROOT / "worker.py", environment=everything)
+    return Embedded(data_dir, environment, urls["studio"], urls["ui"], client, processes)
+
+
+def _environment(data_dir: Path, ports: dict[str, int], urls: dict[str, str]) -> dict[str, str]:
+    studio = urls["studio"]
+    return STUDIO_KEYS | {
+        "DATABASE_URL": f"sqlite:///{data_dir / 'devatar.db'}",
+        "DEVATAR_ENV_FILE": str(data_dir / ENV_FILE),  # not the user's .env, which may hold real keys
+        "DEVATAR_DATA_DIR": str(data_dir),
+        "TEMPORAL_ADDRESS": f"{HOST}:{ports['temporal']}",
+        "TEMPORAL_NAMESPACE": "default",
+        "DEVATAR_TEMPORAL_UI_URL": urls["ui"],
+        "DEVATAR_FILES_URL": urls["files"],
+        "DEVATAR_FILES_SIGNING_KEY": _signing_key(data_dir),
+        "DEVATAR_TRUSTED_ORIGINS": f"{studio},{urls['files']}",
+        "DEVATAR_STUDIO_URL": studio,
+        "FAL_QUEUE_URL": f"{studio}/fal-queue",
+        "FAL_RUN_URL": f"{studio}/fal-run",
+        "ELEVENLABS_BASE_URL": f"{studio}/elevenlabs",
+        "SYNC_BASE_URL": f"{studio}/sync",
+        "KLING_BASE_URL": f"{studio}/kling",
+        "KLING_ACCESS_KEY": "",
+        "R2_BUCKET_NAME": "",
+        "DEVEN_LORA_URL": f"{studio}/files/loras/deven.safetensors",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _temporal_command(data_dir: Path, ports: dict[str, int]) -> list[str | Path]:
+    binary = shutil.which("temporal", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if binary is None:
+        raise RejectedError(
+            "temporal", "the development server is not installed", "Run make demo", FailureCode.NOT_FOUND
+        )
+    options = [part for option in TEMPORAL_OPTIONS for part in option]
+    attributes = [part for name in NAMES for part in ("--search-attribute", f"{name}=Keyword")]
+    database = data_dir / "temporal.db"
+    address = ["--ip", HOST, "--port", str(ports["temporal"]), "--ui-port", str(ports["ui"])]
+    return [binary, "server", "start-dev", "--db-filename", database, *address, *options, *attributes]
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port, so that addresses stay the same from run to run, else any free one."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise RejectedError("port", "no free port on the loopback interface", "Stop something that listens there")
+
+
+async def _answers(child: Child, port: int) -> None:
+    """Wait until the child listens. Raises ProcessDiedError when it ends, TimeoutError when it takes too long."""
+    async with asyncio.timeout(READY_PATIENCE_S):
+        while True:
+            if child.process.returncode is not None:
+                raise died(child)
+            try:
+                _, writer = await asyncio.open_connection(HOST, port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
+
+
+def _signing_key(data_dir: Path) -> str:
+    """Kept in a file, so that links of an earlier run stay good until they expire."""
+    path = data_dir / "files.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Generator[None]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RejectedError(
+                str(data_dir),
+                "Devatar already runs on this folder",
+                "Stop it first (Ctrl-C where it runs), or set DEVATAR_DATA_DIR to another folder",
+            ) from None
+        yield

@@ -1,0 +1,138 @@
+"""Starting, stopping and looking at scenes: what the command line and the HTTP API share."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.failures import user_message
+from domain.keys import workflow_id
+from models.enums import FailureCode, SceneStatus
+from models.messages import GenerateSceneInput, GenerateSceneResult
+from models.progress import SceneProgress
+from models.tables import Scene
+from store.database import Database
+from workflows.generate_scene import GenerateSceneWorkflow
+
+RPC_TIMEOUT = timedelta(seconds=10)
+
+SceneHandle = WorkflowHandle[GenerateSceneWorkflow, GenerateSceneResult]
+
+_ENDED_WITHOUT_A_WORD = {
+    WorkflowExecutionStatus.CANCELED: (SceneStatus.CANCELED, FailureCode.CANCELED, "the workflow was canceled"),
+    WorkflowExecutionStatus.TERMINATED: (SceneStatus.CANCELED, FailureCode.CANCELED, "the workflow was terminated"),
+    WorkflowExecutionStatus.TIMED_OUT: (SceneStatus.FAILED, FailureCode.TIMED_OUT, "the workflow timed out"),
+    WorkflowExecutionStatus.FAILED: (SceneStatus.FAILED, FailureCode.UNKNOWN, "the workflow failed"),
+    WorkflowExecutionStatus.COMPLETED: (SceneStatus.FAILED, FailureCode.UNKNOWN, "its record was not written"),
+}
+_GONE = (SceneStatus.FAILED, FailureCode.UNKNOWN, "Temporal does not know the run any more")
+
+
+@dataclass(frozen=True)
+class PendingActivity:
+    """An activity under way: `waiting_for` from its heartbeat, `retry` when an attempt failed and another comes."""
+
+    name: str
+    attempt: int
+    waiting_for: str | None
+    retry: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the server sees it."""
+
+    over: bool
+    pending: list[PendingActivity]
+
+
+async def start_scene(client: Client, scene: Scene, task_queue: str) -> SceneHandle:
+    """Start the scene's workflow, or attach to the run that is under way: a scene never runs twice at once."""
+    return await client.start_workflow(
+        GenerateSceneWorkflow.run,
+        GenerateSceneInput(scene_id=scene.id),
+        id=workflow_id(scene.id),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Scene {scene.name}",
+        static_details=f"Scene `{scene.id}`: {scene.dialogue[:400]}",
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+def scene_handle(client: Client, scene_id: str) -> SceneHandle:
+    """The newest run of a scene."""
+    return client.get_workflow_handle_for(GenerateSceneWorkflow.run, workflow_id(scene_id))
+
+
+async def cancel_scene(client: Client, scene_id: str) -> bool:
+    """Ask the run to stop; False when there is none under way."""
+    try:
+        await scene_handle(client, scene_id).cancel(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def query_progress(client: Client, scene_id: str) -> SceneProgress | None:
+    """What the workflow says of itself; None when there is no run or no worker answers."""
+    try:
+        return await scene_handle(client, scene_id).query(GenerateSceneWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
+    except RPCError:
+        return None
+
+
+async def look(client: Client, handle: SceneHandle) -> Run:
+    """What the server knows of a run."""
+    description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    pending = [await _pending(client, item) for item in description.raw_description.pending_activities]
+    return Run(over=description.close_time is not None, pending=pending)
+
+
+async def mend(database: Database, client: Client, scene: Scene) -> Scene:
+    """Correct a scene that still says "generating" though its run is over (terminated, timed out, or lost)."""
+    if scene.status != SceneStatus.GENERATING:
+        return scene
+    outcome = await _outcome(client, scene)
+    if outcome is None:
+        return scene
+    status, code, detail = outcome
+    async with database.transaction() as tx:
+        await tx.scenes.end_if_generating(
+            scene.id,
+            scene.run_id,
+            status=status,
+            failure_code=code,
+            failure_message=user_message(code),
+            failure_detail=detail,
+        )
+        return await tx.scenes.get(scene.id) or scene
+
+
+async def _outcome(client: Client, scene: Scene) -> tuple[SceneStatus, FailureCode, str] | None:
+    """How the recorded run ended; None while it runs."""
+    handle = client.get_workflow_handle(workflow_id(scene.id), run_id=scene.run_id)
+    try:
+        description: WorkflowExecutionDescription = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+            return _GONE
+        raise
+    return _ENDED_WITHOUT_A_WORD.get(description.status) if description.status else None
+
+
+async def _pending(client: Client, item: PendingActivityInfo) -> PendingActivity:
+    waiting_for = None
+    if item.HasField("heartbeat_details"):
+        decoded = await client.data_converter.decode(item.heartbeat_details.payloads)
+        waiting_for = str(decoded[0]) if decoded and decoded[0] else None
+    retry = None
+    if item.HasField("last_failure"):
+        retry = f"attempt {item.attempt}: {item.last_failure.message}"
+    return PendingActivity(item.activity_type.name, item.attempt, waiting_for, retry)

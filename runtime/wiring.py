@@ -1,0 +1,180 @@
+"""Settings become parts: the only place where concrete adapters are chosen."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from activities.anchor import AnchorActivities
+from activities.assembly import AssemblyActivities
+from activities.jobs import JobActivities, JobProviders
+from activities.loras import LoraLinks
+from activities.purchases import Purchases
+from activities.scene import SceneActivities
+from activities.speech import SpeechActivities
+from activities.workshop import Workshop
+from domain.rejections import RejectedError
+from models.enums import Provider
+from providers.clients import vendor_client
+from providers.elevenlabs import ElevenLabsSpeechProvider
+from providers.fal import FalQueue
+from providers.flux import FalImageProvider
+from providers.guard import guarded_client
+from providers.kling import KlingVideoProvider
+from providers.kling_fal import FalVideoProvider
+from providers.lora import SafetensorsLoraInspector
+from providers.ports import LoraInspector, SpeechProvider, VideoProvider, WebFetcher
+from providers.sync_so import SyncLipsyncProvider
+from providers.web import GuardedWebFetcher
+from runtime.settings import Settings
+from store.database import Database
+from store.objects.local import LocalObjectStore
+from store.objects.port import ObjectStore
+from store.objects.s3 import S3ObjectStore, r2_endpoint
+
+Value = TypeVar("Value")
+
+UNSET = SecretStr("not-set")  # a provider without a key is refused by the plan, before any call
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that Devatar is made of, behind its ports."""
+
+    settings: Settings
+    database: Database
+    objects: ObjectStore
+    web: WebFetcher
+    inspector: LoraInspector
+    speech: SpeechProvider
+    jobs: JobProviders
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncGenerator[Parts]:
+    """Build the parts and close them after the block. Raises RejectedError for settings that do not fit together."""
+    database = Database(settings.database_url.get_secret_value())
+    async with vendor_client() as vendors, guarded_client(settings.trusted_origins) as public:
+        fal = FalQueue(vendors, base_url=settings.fal_queue_url, key=settings.fal_key or UNSET)
+        try:
+            yield Parts(
+                settings=settings,
+                database=database,
+                objects=object_store(settings),
+                web=GuardedWebFetcher(public),
+                inspector=SafetensorsLoraInspector(public, min_bytes=settings.min_lora_bytes),
+                speech=ElevenLabsSpeechProvider(
+                    vendors, base_url=settings.elevenlabs_base_url, key=settings.elevenlabs_api_key or UNSET
+                ),
+                jobs=JobProviders(
+                    image=FalImageProvider(fal),
+                    videos=_video_providers(settings, vendors, fal),
+                    lipsync=SyncLipsyncProvider(
+                        vendors, base_url=settings.sync_base_url, key=settings.sync_api_key or UNSET
+                    ),
+                ),
+            )
+        finally:
+            await database.close()
+
+
+def object_store(settings: Settings) -> ObjectStore:
+    """R2 or any S3 when a bucket is named, else a folder that `runtime.file_server` serves.
+
+    Raises RejectedError that names the variable which is missing.
+    """
+    if settings.uses_s3:
+        endpoint = settings.r2_endpoint_url or (settings.r2_account_id and r2_endpoint(settings.r2_account_id))
+        return S3ObjectStore(
+            endpoint_url=_needed(endpoint, "R2_ACCOUNT_ID or R2_ENDPOINT_URL"),
+            bucket=_needed(settings.r2_bucket_name, "R2_BUCKET_NAME"),
+            access_key_id=_needed(settings.r2_access_key_id, "R2_ACCESS_KEY_ID").get_secret_value(),
+            secret_access_key=_needed(settings.r2_secret_access_key, "R2_SECRET_ACCESS_KEY"),
+            public_url=settings.r2_public_url,
+        )
+    return LocalObjectStore(
+        settings.data_dir / "objects",
+        _needed(settings.files_url, "R2_BUCKET_NAME (or DEVATAR_FILES_URL for a local folder)"),
+        _needed(settings.files_signing_key, "DEVATAR_FILES_SIGNING_KEY"),
+    )
+
+
+def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[..., Any]]:
+    """All activities that the worker serves."""
+    settings = parts.settings
+    plan_settings = settings.for_planning(search_attributes=search_attributes)
+    lifetime = timedelta(hours=settings.vendor_url_hours)
+    workshop = Workshop(parts.objects, settings.data_dir / "scratch")
+    purchases = Purchases(parts.database, parts.objects)
+    default_lora = SecretStr(settings.deven_lora_url) if settings.deven_lora_url else None
+    default_headshot = SecretStr(settings.default_headshot_url) if settings.default_headshot_url else None
+    links = LoraLinks(parts.database, parts.objects, plan_settings, default_lora, lifetime)
+    speech = SpeechActivities(purchases, workshop, parts.speech)
+    anchor = AnchorActivities(
+        database=parts.database,
+        workshop=workshop,
+        web=parts.web,
+        inspector=parts.inspector,
+        links=links,
+        default_headshot=default_headshot,
+    )
+    jobs = JobActivities(
+        database=parts.database,
+        purchases=purchases,
+        workshop=workshop,
+        objects=parts.objects,
+        web=parts.web,
+        providers=parts.jobs,
+        links=links,
+        url_lifetime=lifetime,
+    )
+    assembly = AssemblyActivities(database=parts.database, workshop=workshop)
+    scene = SceneActivities(
+        database=parts.database,
+        workshop=workshop,
+        objects=parts.objects,
+        settings=plan_settings,
+        cancel_at_vendor=jobs.cancel,
+    )
+    return [
+        scene.load_scene,
+        speech.synthesize_speech,
+        anchor.validate_identity_anchor,
+        anchor.prepare_headshot,
+        jobs.submit_image,
+        jobs.collect_image,
+        jobs.submit_video,
+        jobs.collect_video,
+        assembly.join_clips,
+        jobs.submit_lipsync,
+        jobs.collect_lipsync,
+        assembly.check_media,
+        scene.publish_scene,
+        scene.end_scene,
+    ]
+
+
+def _video_providers(settings: Settings, vendors: httpx.AsyncClient, fal: FalQueue) -> dict[Provider, VideoProvider]:
+    providers: dict[Provider, VideoProvider] = {}
+    if settings.fal_key:
+        providers[Provider.FAL] = FalVideoProvider(fal)
+    if settings.kling_access_key and settings.kling_secret_key:
+        providers[Provider.KLING] = KlingVideoProvider(
+            vendors,
+            base_url=settings.kling_base_url,
+            access_key=settings.kling_access_key,
+            secret_key=settings.kling_secret_key,
+        )
+    return providers
+
+
+def _needed(value: Value | None, variable: str) -> Value:
+    if not value:
+        raise RejectedError(
+            variable, "it is not set, so there is no object store", "Set it in the environment or in .env"
+        )
+    return value
