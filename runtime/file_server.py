@@ -46,7 +46,9 @@ def create_file_app(store: LocalObjectStore) -> Starlette:
             return PlainTextResponse("this address has expired\n", 403)
         return await _content(store, key)
 
-    return Starlette(routes=[Route("/objects/{key:path}", serve, methods=["GET"])])
+    app = Starlette(routes=[Route("/objects/{key:path}", serve, methods=["GET"])])
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _content(store: LocalObjectStore, key: str) -> Response:

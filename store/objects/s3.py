@@ -19,6 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NotConnectedError
 from pydantic import SecretStr
 
 from store.objects.files import Readable, Stopped, copy_hashed, run_stoppable, written_whole
@@ -199,7 +200,7 @@ class S3ObjectStore:
         except ObjectMissing:
             return None
         sha256 = head["Metadata"].get("sha256", "")
-        return StoredObject(key=key, size=head["ContentLength"], sha256=sha256, media_type=head["ContentType"])
+        return StoredObject(key=key, size=head["ContentLength"], sha256=sha256, media_type=head.get("ContentType", ""))
 
     def _delete(self, key: str) -> None:
         with _translated(f"delete {key}"):
@@ -241,7 +242,7 @@ def _translated(what: str) -> Generator[None]:
         raise (
             _error_of(what, cause) if isinstance(cause, ClientError) else StoreUnavailable(f"{what}: {error}")
         ) from None
-    except (HTTPClientError, IncompleteReadError) as error:
+    except (NotConnectedError, HTTPClientError, IncompleteReadError) as error:
         raise StoreUnavailable(f"{what}: {type(error).__name__}") from None
     except BotoCoreError as error:
         raise StoreRefused(f"{what}: {error}") from None

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from store.objects.port import ObjectStore
 from store.objects.s3 import S3ObjectStore
 
 MIB = 1024 * 1024
+BUCKET = "media"
 
 
 def digest_of(content: bytes) -> str:
@@ -50,38 +51,34 @@ def s3_address() -> Generator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_s3(s3_address: str) -> Generator[S3ObjectStore]:
+    store = S3ObjectStore(
+        endpoint_url=s3_address,
+        bucket=BUCKET,
+        access_key_id="key-id",
+        secret_access_key=SecretStr("secret"),
+        region="us-east-1",
+        single_put_bytes=6 * MIB,
+        part_bytes=5 * MIB,
+    )
+    yield store
+    store.close()
+
+
 @pytest.fixture
-def make_s3(s3_address: str) -> Generator[Callable[[], S3ObjectStore]]:
-    made: list[S3ObjectStore] = []
-
-    def make() -> S3ObjectStore:
-        bucket = f"bucket-{secrets.token_hex(6)}"
-        httpx.put(f"{s3_address}/{bucket}").raise_for_status()
-        store = S3ObjectStore(
-            endpoint_url=s3_address,
-            bucket=bucket,
-            access_key_id="key-id",
-            secret_access_key=SecretStr("secret"),
-            region="us-east-1",
-            public_url="https://media.example.org/",
-            single_put_bytes=6 * MIB,
-            part_bytes=5 * MIB,
-        )
-        made.append(store)
-        return store
-
-    yield make
-    for store in made:
-        store.close()
+def empty_s3(s3_address: str, shared_s3: S3ObjectStore) -> S3ObjectStore:
+    """The S3 store with nothing in it."""
+    httpx.post(f"{s3_address}/moto-api/reset").raise_for_status()
+    httpx.put(f"{s3_address}/{BUCKET}").raise_for_status()
+    return shared_s3
 
 
 @pytest.fixture(params=["folder", "s3"])
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, make_s3: Callable[[], S3ObjectStore]
-) -> AsyncGenerator[ObjectStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, empty_s3: S3ObjectStore) -> AsyncGenerator[ObjectStore]:
     """An empty object store; each test that asks for it runs once per kind."""
     if request.param == "s3":
-        yield make_s3()
+        yield empty_s3
         return
     async with served_folder(tmp_path / "store") as folder:
         yield folder
