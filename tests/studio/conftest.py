@@ -10,6 +10,7 @@ from elevenlabs.client import AsyncElevenLabs
 from sync import AsyncSync
 
 from tests.support.studio import ELEVENLABS_KEY, FAL_KEY, SYNC_KEY, Studio
+from tests.support.webhooks import WebhookReceiver
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +72,10 @@ def sync_so(studio: Studio, http: httpx.AsyncClient) -> AsyncSync:
 def portrait(studio: Studio) -> dict[str, Any]:
     """The smallest input of a text-to-image job."""
     return {"prompt": "deven, a man in a red shirt", "image_size": {"width": 456, "height": 256}}
+
+
+@pytest.fixture
+def webhooks() -> Iterator[WebhookReceiver]:
+    """A receiver of webhooks."""
+    with WebhookReceiver() as receiver:
+        yield receiver
