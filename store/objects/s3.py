@@ -123,7 +123,8 @@ class S3ObjectStore:
 
     def public_url(self, key: str) -> str | None:
         """See `ObjectStore.public_url`."""
-        return f"{self._public_url}/{quote(check_key(key))}" if self._public_url else None
+        quoted = quote(check_key(key))
+        return f"{self._public_url}/{quoted}" if self._public_url else None
 
     async def check(self) -> str:
         """See `ObjectStore.check`."""
