@@ -1,0 +1,72 @@
+# `make help` lists the targets. Each target does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types contracts migrate lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+export SCRIPT SCRIPT_FILE KEEP PICTURE
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## Film the example scene; SCRIPT="..." or SCRIPT_FILE=path says something else, KEEP=1 leaves servers up
+	@$(BIN)/python starter.py demo $${SCRIPT:+--script "$$SCRIPT"} $${SCRIPT_FILE:+--script-file "$$SCRIPT_FILE"} \
+		$${PICTURE:+--picture "$$PICTURE"} $${KEEP:+--keep}
+
+test: $(VENV)/.dev ## Run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright --level error
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest
+
+format: $(VENV)/.dev ## Format the code and sort imports
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only .
+
+lint: $(VENV)/.dev ## Look for mistakes
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## Check types, strictly
+	@$(BIN)/basedpyright --level error
+
+contracts: $(VENV)/.dev ## Check which folder may import which
+	@$(BIN)/lint-imports
+
+migrate: $(VENV)/.demo ## Bring the database of DATABASE_URL to the newest schema
+	@$(BIN)/python -m runtime.migrate
+
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --quiet
+
+lock: $(VENV)/.dev ## Resolve the requirements anew and write the hashed locks
+	@$(LOCK) --upgrade --output-file requirements.lock
+	@$(LOCK) --upgrade --extra embedded --constraint requirements.lock --output-file requirements-demo.lock
+	@$(LOCK) --upgrade --extra embedded --extra dev --constraint requirements-demo.lock \
+		--output-file requirements-dev.lock
+
+clean: ## Remove the environment and everything that demos have made
+	rm -rf $(VENV) .devatar
+
+$(VENV)/.made:
+	@echo "making $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: requirements-demo.lock | $(VENV)/.made
+	@echo "installing from requirements-demo.lock"
+	@$(PIP_INSTALL) -r requirements-demo.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.made
+	@echo "installing from requirements-dev.lock"
+	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@ $(VENV)/.demo
