@@ -19,20 +19,22 @@ Numbers = NDArray[Any]
 Planes = NDArray[np.uint8]  # one yuv420p frame: height * 3/2 rows of width bytes
 AUDIO_RATE_HZ = 44_100
 _REVERSE_SPAN = 40  # frames held at once when a film is read backwards
-_X264 = {"preset": "veryfast", "crf": "21", "threads": "2", "x264-params": "sliced-threads=0"}
+_X264 = {"preset": "veryfast", "threads": "2", "x264-params": "sliced-threads=0"}
 
 
 class FilmWriter:
     """Writes an H.264 MP4 with the index in front, and AAC when `with_audio`; close() gives the bytes."""
 
-    def __init__(self, width: int, height: int, fps: Fraction, *, comment: str, with_audio: bool = False) -> None:
+    def __init__(
+        self, width: int, height: int, fps: Fraction, *, comment: str, crf: int, with_audio: bool = False
+    ) -> None:
         # Putting the index in front makes the muxer read its own output again, which takes a file on disk.
         self._folder = tempfile.TemporaryDirectory(prefix="studio-film-")
         self._path = Path(self._folder.name) / "film.mp4"
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
         self._container: Any = av.open(str(self._path), "w", format="mp4", options=options)
         self._container.metadata["comment"] = comment
-        self._video = self._container.add_stream("libx264", rate=fps, options=_X264)
+        self._video = self._container.add_stream("libx264", rate=fps, options={**_X264, "crf": str(crf)})
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.codec_context.gop_size = 50
         self._video.codec_context.time_base = 1 / fps

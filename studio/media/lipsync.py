@@ -30,7 +30,8 @@ def lipsync(video: bytes, audio: bytes, *, sync_mode: str = "bounce") -> bytes:
     samples = fit_samples(sound.samples, facts.frames / float(facts.fps), sync_mode)
     mouths = track_mouth(samples, AUDIO_RATE_HZ, unpack_timeline(sound.tag), float(facts.fps))
     painter = _pick_painter(reader)
-    writer = FilmWriter(facts.width, facts.height, facts.fps, comment=facts.comment or STUDIO_MARK, with_audio=True)
+    comment = facts.comment or STUDIO_MARK
+    writer = FilmWriter(facts.width, facts.height, facts.fps, comment=comment, crf=20, with_audio=True)
     heard = 0
     for i, (planes, mouth) in enumerate(zip(frames_for(reader, len(mouths), sync_mode), mouths, strict=True)):
         painter.paint(planes, mouth)

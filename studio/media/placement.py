@@ -11,7 +11,7 @@ from studio.media.figure import View
 
 Luma = NDArray[Any]
 _GRID = 44  # samples across the fitted patch, whatever the picture size
-_LEFT, _TOP, _RIGHT, _BOTTOM = -64.0, 14.0, 64.0, 128.0  # head units: nose to chin
+_LEFT, _TOP, _RIGHT, _BOTTOM = -70.0, -2.0, 70.0, 118.0  # head units: nose to chin
 _SEARCH_UNITS = 60.0
 _GOOD_FIT = 0.5  # correlation above which a fit is believed
 
@@ -34,12 +34,17 @@ class HeadFinder:
         xs = np.arange(_LEFT, _RIGHT, step) + step / 2
         ys = np.arange(_TOP, _BOTTOM, step) + step / 2
         gx, gy = np.meshgrid(xs, ys)
-        self._x, self._y = (gx * view.scale).ravel(), (gy * view.scale).ravel()  # pixels from the head's centre
         self._view = view
-        self._template = self._sample(template, Place())
-        slope_y, slope_x = np.gradient(self._template.reshape(gx.shape), step * view.scale)
-        gx_, gy_ = slope_x.ravel(), slope_y.ravel()
-        jacobian = np.stack([gx_, gy_, gy_ * self._x - gx_ * self._y, gx_ * self._x + gy_ * self._y], axis=1)
+        self._x, self._y = (gx * view.scale).ravel(), (gy * view.scale).ravel()  # pixels from the head's centre
+        whole = self._sample(template, Place())
+        slopes: Any = np.gradient(whole.reshape(gx.shape), step * view.scale)
+        # Only what moves with the head: the corners of the box show neck and background.
+        inside = ((gx / _RIGHT) ** 2 + (2 * (gy - (_TOP + _BOTTOM) / 2) / (_BOTTOM - _TOP)) ** 2 < 1).ravel()
+        self._x, self._y, self._template = self._x[inside], self._y[inside], whole[inside]
+        down, across = slopes[0].ravel()[inside], slopes[1].ravel()[inside]
+        jacobian = np.stack(
+            [across, down, down * self._x - across * self._y, across * self._x + down * self._y], axis=1
+        )
         self._solve: Luma = np.linalg.pinv(jacobian - jacobian.mean(axis=0))
         self._last: Place | None = None
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from studio.media import alignment, voice
 from studio.media.timeline import Phoneme, pack_timeline
@@ -16,7 +18,7 @@ MAX_SPEECH_S = 3600.0
 _SPEECH_RMS = 0.14
 
 
-class NothingToSay(ValueError):  # noqa: N818
+class NothingToSay(ValueError):
     """The text holds nothing that can be pronounced: empty, emoji only, or a script without English sounds."""
 
 
@@ -57,7 +59,7 @@ def speak(text: str, *, voice: str, speed: float = 1.0, output_format: str = "mp
     if output_format not in FORMATS:
         raise ValueError(f"unknown output format: {output_format}")
     recording = _Recording(text, voice, speed)
-    audio = _encode(recording.samples(), FORMATS[output_format], pack_timeline(recording.phonemes))
+    audio = _encode(recording.parts, FORMATS[output_format], pack_timeline(recording.phonemes))
     borders = recording.borders_s
     return Spoken(audio, recording.duration_s, list(text), borders[:-1], borders[1:])
 
@@ -69,7 +71,7 @@ class _Recording:
         self.duration_s = 0.0
         self.phonemes: list[Phoneme] = []
         self.borders_s: list[float] = []
-        self._parts: list[voice.Samples] = []
+        self.parts: list[voice.Samples] = []
         self._speed = speed
         self._variant = voice.pick_variant(voice_id)
         self._seed = int.from_bytes(hashlib.sha256(f"{voice_id}\0{text}".encode()).digest()[:4], "big")
@@ -78,11 +80,8 @@ class _Recording:
             self._hold(at)
             self._say(sentence)
         self._hold(len(text) + 1)
-        if not self._parts:
+        if not self.parts:
             raise NothingToSay("the text has nothing that can be pronounced")
-
-    def samples(self) -> voice.Samples:
-        return np.concatenate(self._parts)
 
     def _hold(self, count: int) -> None:
         """Characters between sentences take no time."""
@@ -106,30 +105,36 @@ class _Recording:
         self.borders_s += alignment.character_times(sentence, read, words, start_s, self.duration_s)[:-1]
 
     def _append(self, chunk: str) -> list[tuple[float, float]]:
-        samples, borders_s = voice.say_phonemes(chunk, self._variant, self._speed, self._seed + len(self._parts))
+        samples, borders_s = voice.say_phonemes(chunk, self._variant, self._speed, self._seed + len(self.parts))
         times_s = [self.duration_s + border for border in borders_s]
         self.duration_s += len(samples) / voice.SAMPLE_RATE_HZ
         if self.duration_s > MAX_SPEECH_S:
             raise ValueError(f"the speech is longer than {MAX_SPEECH_S:.0f} s")
-        self._parts.append(samples)
+        self.parts.append(samples)
         said = [Phoneme(symbol, end_s) for symbol, end_s in zip(chunk, times_s[1:], strict=True)]
         self.phonemes += [Phoneme(" ", times_s[0]), *said, Phoneme(" ", self.duration_s)]
         return list(pairwise(times_s))
 
 
-def _level(samples: voice.Samples) -> voice.Samples:
-    """The same loudness for every voice, about -19 LUFS, with peaks rounded off below full scale."""
-    loud = np.abs(samples) > 0.02 * float(np.abs(samples).max())
-    gain = _SPEECH_RMS / max(float(np.sqrt((samples[loud] ** 2).mean())), 1e-6) if loud.any() else 1.0
-    loudened = samples * gain
-    over = np.maximum(np.abs(loudened) - 0.7, 0)
-    return np.clip(loudened, -0.7, 0.7) + np.sign(loudened) * 0.27 * np.tanh(over / 0.27)
+def _gain(parts: Sequence[voice.Samples]) -> float:
+    """The factor that makes every voice equally loud, about -20 LUFS."""
+    floor = 0.02 * max(float(np.abs(part).max()) for part in parts)
+    loud = [part[np.abs(part) > floor] for part in parts]
+    power = sum(float((part**2).sum()) for part in loud) / max(sum(len(part) for part in loud), 1)
+    return _SPEECH_RMS / max(power**0.5, 1e-6)
 
 
-def _encode(samples: voice.Samples, wanted: _Format, tag: str) -> bytes:
+def _to_pcm(samples: voice.Samples, gain: float) -> NDArray[np.int16]:
+    """16-bit samples with peaks rounded off below full scale."""
+    louder = samples * gain
+    over = np.maximum(np.abs(louder) - 0.7, 0)
+    rounded = np.clip(louder, -0.7, 0.7) + np.sign(louder) * 0.27 * np.tanh(over / 0.27)
+    return (rounded * 32767).astype(np.int16)
+
+
+def _encode(parts: Sequence[voice.Samples], wanted: _Format, tag: str) -> bytes:
     out = io.BytesIO()
-    pcm = (_level(samples) * 32767).astype(np.int16)
-    options = {"fflags": "+bitexact"}
+    gain, options = _gain(parts), {"fflags": "+bitexact"}
     with av.open(out, "w", format=wanted.container, container_options=options) as opened:
         container: Any = opened
         if wanted.container != "s16le":
@@ -137,11 +142,14 @@ def _encode(samples: voice.Samples, wanted: _Format, tag: str) -> bytes:
         stream: Any = container.add_stream(wanted.codec, rate=wanted.rate_hz, layout="mono")
         if wanted.bit_rate:
             stream.bit_rate = wanted.bit_rate
-        frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
-        frame.sample_rate = voice.SAMPLE_RATE_HZ
-        frame.pts = 0
         resampler = av.AudioResampler(stream.format, "mono", wanted.rate_hz, frame_size=stream.frame_size or 1024)
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+        given = 0
+        for part in parts:
+            frame = av.AudioFrame.from_ndarray(_to_pcm(part, gain)[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = voice.SAMPLE_RATE_HZ, given
+            given += len(part)
+            for piece in resampler.resample(frame):
+                container.mux(stream.encode(piece))
+        for piece in [*resampler.resample(None), None]:
             container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
     return out.getvalue()

@@ -5,11 +5,13 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from numpy.typing import NDArray
 
 Numbers = NDArray[Any]
@@ -81,7 +83,7 @@ def film_facts(film: bytes | str | Path) -> FilmFacts:
         audio_s = float(audio.duration * audio.time_base) if audio else 0.0
         size = (stream.codec_context.width, stream.codec_context.height)
         pixel_format = stream.codec_context.pix_fmt
-    moves = [float(np.abs(a - b).mean()) for a, b in zip(lumas, lumas[1:], strict=False)]
+    moves = [float(np.abs(a - b).mean()) for a, b in pairwise(lumas)]
     return FilmFacts(
         *size,
         fps=fps,
@@ -173,10 +175,9 @@ def _lufs(data: bytes) -> float:
     with av.open(io.BytesIO(data)) as container:
         opened: Any = container
         stream = opened.streams.audio[0]
-        graph: Any = av.filter.Graph()
-        graph.link_nodes(
-            graph.add_abuffer(template=stream), graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-        ).configure()
+        graph: Any = Graph()
+        parts = graph.add_abuffer(template=stream), graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+        graph.link_nodes(*parts).configure()
         for frame in opened.decode(stream):
             graph.push(frame)
             reading = _last_reading(graph, reading)
@@ -197,7 +198,7 @@ def _small_luma(frame: Any) -> Numbers:
 
 def _words(text: str) -> list[str]:
     """Spelled as the recogniser spells: lower case, no signs."""
-    return re.findall(r"[a-z']+", re.sub(r"\(\d+\)", "", text.lower().replace("’", "'")))
+    return re.findall(r"[a-z']+", re.sub(r"\(\d+\)", "", text.lower().replace("\u2019", "'")))
 
 
 def _model() -> str:
