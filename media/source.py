@@ -10,11 +10,8 @@ from av.error import FFmpegError
 
 from media.errors import MediaInvalid
 
-# Playlists (HLS, concat, DASH) would make FFmpeg read other files or addresses, so they are not in the list.
-_OPEN_OPTIONS = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,aac,flac,ogg",
-}
+# Formats that are one file. Playlists (HLS, concat, DASH) would make FFmpeg read other files or addresses.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mp3,wav,aac,flac,ogg"
 
 
 @contextmanager
@@ -23,7 +20,7 @@ def opened(path: Path) -> Generator[InputContainer]:
     if not path.is_file() or path.stat().st_size == 0:
         raise MediaInvalid("the file is missing or empty", {"file": path.name})
     try:
-        with av.open(path, "r", options=dict(_OPEN_OPTIONS)) as container:
+        with av.open(path, "r", options={"format_whitelist": _FORMATS}) as container:
             yield container
     except FFmpegError as error:
         raise MediaInvalid(

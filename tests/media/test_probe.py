@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -85,6 +86,24 @@ def test_cut_off_film(tmp_path: Path, share: float) -> None:
     path.write_bytes(content[: round(len(content) * share)])
     with pytest.raises(MediaInvalid):
         measure_video(path)
+
+
+def test_film_that_ends_between_two_frames(tmp_path: Path) -> None:
+    """A film cut where one frame ends and the next begins decodes without a complaint, and is invalid all the same."""
+    path = make_film(tmp_path / "film.mp4", Film(duration_s=4.0, amplitude=None))
+    with av.open(str(path)) as container:
+        ends = sorted((packet.pos or 0) + packet.size for packet in container.demux(video=0) if packet.size)
+    path.write_bytes(path.read_bytes()[: ends[70]])
+    with pytest.raises(MediaInvalid, match="cut off: 71 of 100 frames"):
+        measure_video(path)
+
+
+def test_list_of_films(tmp_path: Path) -> None:
+    """A playlist is not the film that it names, even when that film is good and stands beside it."""
+    make_film(tmp_path / "good.mp4", Film(duration_s=1.0))
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile good.mp4\n")
+    with pytest.raises(MediaInvalid):
+        measure_video(tmp_path / "list.mp4")
 
 
 @pytest.mark.parametrize(
