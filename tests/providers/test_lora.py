@@ -166,6 +166,13 @@ async def test_what_is_no_whole_flux_lora_is_refused(
     assert words in error.detail
 
 
+async def test_a_header_beyond_all_measure_is_not_read() -> None:
+    """Where no length is known, the header's own claim is not believed beyond what a LoRA can need."""
+    content = struct.pack("<Q", 50_000_000) + b"{" * 90_000
+    error = await failure(Host(content, length=False))
+    assert (error.code, "impossible length" in error.detail) == (FailureCode.LORA_INVALID, True)
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [

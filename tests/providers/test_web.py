@@ -124,8 +124,8 @@ async def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.M
     resolved: list[str] = []
     resolve = socket.getaddrinfo
 
-    def counting(host: str, *more: int, **named: int) -> object:
-        resolved.append(host)
+    def counting(host: str | bytes, *more: int, **named: int) -> object:
+        resolved.append(host if isinstance(host, str) else host.decode())
         return resolve(host, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", counting)
@@ -135,6 +135,30 @@ async def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.M
     assert not isinstance(got, ProviderError)
     assert wire.received[0].headers["host"] == f"localhost:{wire.port}"
     assert resolved.count("localhost") == 1
+
+
+async def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A name that leads inside and outside is refused, whichever address comes first."""
+    async with serving(_png) as wire:
+
+        def mixed(*_: object, **__: object) -> object:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, wire.port)) for ip in ("127.0.0.1", "8.8.8.8")]
+
+        monkeypatch.setattr(socket, "getaddrinfo", mixed)
+        error = await _download(f"http://mixed.example:{wire.port}/a.png", tmp_path / "a.png")
+    assert isinstance(error, ProviderError)
+    assert error.code is FailureCode.INVALID_REQUEST
+    assert wire.received == []
+
+
+async def test_credentials_in_a_url_are_refused_even_at_an_allowed_origin(tmp_path: Path) -> None:
+    """No fetched URL ever makes us send a password."""
+    async with serving(_png) as wire:
+        url = f"http://user:word@127.0.0.1:{wire.port}/a.png"
+        error = await _download(url, tmp_path / "a.png", allowed=wire.url)
+    assert isinstance(error, ProviderError)
+    assert error.code is FailureCode.INVALID_REQUEST
+    assert wire.received == []
 
 
 @pytest.mark.parametrize("shift", ["http://127.0.0.1:{other}", "http://localhost:{port}", "https://127.0.0.1:{port}"])
