@@ -58,8 +58,8 @@ async def add_identity(database: Database, draft: IdentityDraft) -> IdentityProf
         return await tx.identities.add(IdentityProfile(**draft.model_dump()))
 
 
-async def add_scene(database: Database, workshop: Workshop, draft: SceneDraft) -> Scene:
-    """Create a scene; a headshot file goes into the object store. Raises RejectedError."""
+async def add_scene(database: Database, workshop: Workshop | None, draft: SceneDraft) -> Scene:
+    """Create a scene; a headshot file goes into the object store, which only then is needed. Raises RejectedError."""
     identity = await _identity(database, draft)
     model = identity.voice_model if identity else IdentityDraft.model_fields["voice_model"].default
     check_dialogue(draft.dialogue, model=model, speed=1.0, max_speech_s=float("inf"))
@@ -67,6 +67,8 @@ async def add_scene(database: Database, workshop: Workshop, draft: SceneDraft) -
     if draft.headshot and draft.headshot.startswith(("http://", "https://")):
         headshot_url = draft.headshot
     elif draft.headshot:
+        if workshop is None:
+            raise ValueError("a headshot file needs a workshop")
         headshot = await _store_headshot(workshop, Path(draft.headshot))
     values = draft.model_dump(exclude={"identity", "headshot"})
     async with database.transaction() as tx:

@@ -1,23 +1,36 @@
 """Starting, stopping and looking at scenes: what the command line and the HTTP API share."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from pydantic import ValidationError
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, WorkflowAlreadyStartedError
+from temporalio.exceptions import TimeoutError as RunTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.failures import user_message
 from domain.keys import workflow_id
 from models.enums import FailureCode, SceneStatus
-from models.messages import GenerateSceneInput, GenerateSceneResult
+from models.messages import Failure, GenerateSceneInput, GenerateSceneResult
 from models.progress import SceneProgress
 from models.tables import Scene
 from store.database import Database
 from workflows.generate_scene import GenerateSceneWorkflow
 
 RPC_TIMEOUT = timedelta(seconds=10)
+POLL_LASTS = timedelta(seconds=75)  # a long poll takes a minute; the server lists a poller for five after its last one
 
 SceneHandle = WorkflowHandle[GenerateSceneWorkflow, GenerateSceneResult]
 
@@ -43,30 +56,47 @@ class PendingActivity:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the server sees it."""
+    """A run as the server sees it; `workers` counts those that poll its task queue."""
 
+    run_id: str
     over: bool
+    task_queue: str
+    workers: int
     pending: list[PendingActivity]
 
 
 async def start_scene(client: Client, scene: Scene, task_queue: str) -> SceneHandle:
     """Start the scene's workflow, or attach to the run that is under way: a scene never runs twice at once."""
+    handle, _ = await start_or_attach(client, scene, task_queue)
+    return handle
+
+
+async def start_or_attach(client: Client, scene: Scene, task_queue: str) -> tuple[SceneHandle, bool]:
+    """As `start_scene`; the handle is of this very run, and True says that it had been under way already."""
+    try:
+        handle = await _start(client, scene, task_queue)
+    except WorkflowAlreadyStartedError as running:
+        return scene_handle(client, scene.id, running.run_id), True
+    return scene_handle(client, scene.id, handle.first_execution_run_id), False
+
+
+async def _start(client: Client, scene: Scene, task_queue: str) -> SceneHandle:
     return await client.start_workflow(
         GenerateSceneWorkflow.run,
         GenerateSceneInput(scene_id=scene.id),
         id=workflow_id(scene.id),
         task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         static_summary=f"Scene {scene.name}",
         static_details=f"Scene `{scene.id}`: {scene.dialogue[:400]}",
         rpc_timeout=RPC_TIMEOUT,
     )
 
 
-def scene_handle(client: Client, scene_id: str) -> SceneHandle:
-    """The newest run of a scene."""
-    return client.get_workflow_handle_for(GenerateSceneWorkflow.run, workflow_id(scene_id))
+def scene_handle(client: Client, scene_id: str, run_id: str | None = None) -> SceneHandle:
+    """One run of a scene, as a rule the newest."""
+    return client.get_workflow_handle_for(GenerateSceneWorkflow.run, workflow_id(scene_id), run_id=run_id)
 
 
 async def cancel_scene(client: Client, scene_id: str) -> bool:
@@ -80,19 +110,67 @@ async def cancel_scene(client: Client, scene_id: str) -> bool:
     return True
 
 
-async def query_progress(client: Client, scene_id: str) -> SceneProgress | None:
+async def query_progress(client: Client, scene_id: str, run_id: str | None = None) -> SceneProgress | None:
     """What the workflow says of itself; None when there is no run or no worker answers."""
+    handle = scene_handle(client, scene_id, run_id)
     try:
-        return await scene_handle(client, scene_id).query(GenerateSceneWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
+        return await handle.query(GenerateSceneWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
     except RPCError:
         return None
 
 
 async def look(client: Client, handle: SceneHandle) -> Run:
-    """What the server knows of a run."""
+    """What the server knows of a run. Raises RPCError (`NOT_FOUND`) when there is none."""
     description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
     pending = [await _pending(client, item) for item in description.raw_description.pending_activities]
-    return Run(over=description.close_time is not None, pending=pending)
+    return Run(
+        run_id=description.run_id,
+        over=description.close_time is not None,
+        task_queue=description.task_queue,
+        workers=await polling_workers(client, description.task_queue),
+        pending=pending,
+    )
+
+
+async def newest_run(client: Client, scene_id: str) -> Run | None:
+    """The scene's newest run; None when it never ran, or so long ago that the server forgot."""
+    try:
+        return await look(client, scene_handle(client, scene_id))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def polling_workers(client: Client, task_queue: str) -> int:
+    """How many workers take the queue's workflows now."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    answer = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
+    since = datetime.now(UTC) - POLL_LASTS
+    return len({p.identity for p in answer.pollers if p.last_access_time.ToDatetime(UTC) >= since})
+
+
+def run_failure(error: WorkflowFailureError) -> tuple[SceneStatus, Failure]:
+    """How a run ended without a film, from what Temporal says: good also where the record could not be written."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        try:
+            return SceneStatus.FAILED, Failure.model_validate(cause.details[0])
+        except ValidationError:
+            return _ended(SceneStatus.FAILED, FailureCode.UNKNOWN, cause.message)
+    if isinstance(cause, CancelledError | TerminatedError):
+        return _ended(SceneStatus.CANCELED, FailureCode.CANCELED, str(cause))
+    if isinstance(cause, RunTimeoutError):
+        return _ended(SceneStatus.FAILED, FailureCode.TIMED_OUT, str(cause))
+    return _ended(SceneStatus.FAILED, FailureCode.UNKNOWN, str(cause))
+
+
+def _ended(status: SceneStatus, code: FailureCode, detail: str) -> tuple[SceneStatus, Failure]:
+    return status, Failure(code=code, step=None, user_message=user_message(code), detail=detail)
 
 
 async def mend(database: Database, client: Client, scene: Scene) -> Scene:

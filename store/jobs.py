@@ -125,6 +125,18 @@ class JobRepository:
         )
         return list((await self._session.exec(query)).all())
 
+    async def find(self, reference: str) -> ProviderJob | None:
+        """By idempotency key or id."""
+        query = select(ProviderJob).where(
+            (col(ProviderJob.idempotency_key) == reference) | (col(ProviderJob.id) == reference)
+        )
+        return (await self._session.exec(query)).first()
+
+    async def newest(self, limit: int) -> list[ProviderJob]:
+        """The latest purchases of all scenes, newest first."""
+        query = select(ProviderJob).order_by(col(ProviderJob.intent_at).desc()).limit(limit)
+        return list((await self._session.exec(query)).all())
+
     async def spent_on(self, scene_id: str) -> int:
         """Micro-dollars booked for a scene: the vendor's figure where it is known, else the estimate."""
         charged = func.coalesce(col(ProviderJob.actual_cost_micros), col(ProviderJob.estimated_cost_micros))
