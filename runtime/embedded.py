@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,16 +66,18 @@ class Embedded:
 
 
 @asynccontextmanager
-async def embedded(data_dir: Path, *, picture: str) -> AsyncGenerator[Embedded]:
+async def embedded(
+    data_dir: Path, *, picture: str, ports: Mapping[str, int] = PREFERRED_PORTS
+) -> AsyncGenerator[Embedded]:
     """Start everything, wait until it answers, stop everything after the block.
 
-    `picture` caps the studio's pictures as WIDTHxHEIGHT. Raises RejectedError when another one runs on this folder,
-    ProcessDiedError when a part does not come up.
+    `ports` are taken where they are free, else any (0 asks for any); `picture` caps the studio's pictures as
+    WIDTHxHEIGHT. Raises RejectedError when another one runs on this folder, ProcessDiedError when a part fails.
     """
     processes = Processes(data_dir / "logs")
     with _only_one(data_dir):
         try:
-            running = await _start(data_dir, processes, picture)
+            running = await _start(data_dir, processes, picture, ports)
             running.env_file.write_text("".join(f"{name}={value}\n" for name, value in running.environment.items()))
             yield running
         finally:
@@ -83,8 +85,8 @@ async def embedded(data_dir: Path, *, picture: str) -> AsyncGenerator[Embedded]:
             await processes.stop()
 
 
-async def _start(data_dir: Path, processes: Processes, picture: str) -> Embedded:
-    ports = {name: free_port(preferred) for name, preferred in PREFERRED_PORTS.items()}
+async def _start(data_dir: Path, processes: Processes, picture: str, preferred: Mapping[str, int]) -> Embedded:
+    ports = {name: free_port(port) for name, port in preferred.items()}
     urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     environment = _environment(data_dir, ports, urls)
     everything = {**os.environ, **environment}

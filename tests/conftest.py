@@ -1,7 +1,8 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.stack import Stack, running_stack
 from tests.support.studio import Studio
 
 
@@ -17,3 +18,10 @@ def studio(running_studio: Studio) -> Studio:
     """The running studio with no jobs, bill, requests or faults."""
     running_studio.reset()
     return running_studio
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The whole of Devatar, started once for the run, with tiny pictures."""
+    async with running_stack(tmp_path_factory.mktemp("stack"), "320x180") as running:
+        yield running

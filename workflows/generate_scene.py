@@ -1,8 +1,7 @@
 """A scene becomes a film: which step when, and nothing else."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
@@ -36,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from models.scene import ClipPlan, ImagePlan, ScenePlan
     from workflows import policies
     from workflows.board import Board
+    from workflows.branches import Branches
     from workflows.failures import as_application_error, failure_of, may_buy_again
     from workflows.policies import PURCHASES_PER_STEP, Call
 
@@ -51,6 +51,13 @@ class Anchor(Message):
     lora_fingerprint: str | None = None
 
 
+class Drawing(Message):
+    """A picture that is still to be drawn, with the LoRA that was checked for it."""
+
+    image: ImagePlan
+    lora: Lora | None
+
+
 @workflow.defn(name="GenerateSceneWorkflow")
 class GenerateSceneWorkflow:
     """One run of one scene. Starts with `GenerateSceneInput`, ends with `GenerateSceneResult` or a failure code."""
@@ -59,7 +66,7 @@ class GenerateSceneWorkflow:
     def __init__(self, request: GenerateSceneInput) -> None:
         self._run = RunRef(scene_id=request.scene_id, run_id=workflow.info().run_id)
         self._board = Board(request.scene_id)
-        self._stopping = False
+        self._branches = Branches()
 
     @workflow.run
     async def run(self, request: GenerateSceneInput) -> GenerateSceneResult:
@@ -80,8 +87,10 @@ class GenerateSceneWorkflow:
     async def _generate(self) -> GenerateSceneResult:
         plan = await self._call(policies.LOAD_SCENE, self._run, "scene, identity and settings")
         self._board.planned(plan)
+        # What can be checked for nothing is checked before anything is bought.
+        prepared = await self._prepare_anchor(plan)
         # Speech and picture need nothing of each other: the scene takes the longer of the two, not their sum.
-        speech, anchor = await self._together(self._speak(plan), self._make_anchor(plan))
+        speech, anchor = await self._branches.together(self._speak(plan), self._make_anchor(plan, prepared))
         clip_plan = self._plan_clips(plan, speech)
         clips = await self._film_clips(plan, clip_plan, anchor)
         base_video = await self._join(clips)
@@ -98,12 +107,14 @@ class GenerateSceneWorkflow:
             self._board.bought(Step.SPEECH, [spoken], f"{spoken.artifact.duration_s:.2f} s of speech")
         return spoken.artifact
 
-    async def _make_anchor(self, plan: ScenePlan) -> Anchor:
-        if plan.image is None:
-            self._board.skipped(Step.IDENTITY_ANCHOR, plan.decision.reason)
-            return await self._fit_headshot(plan)
-        lora = await self._validate_lora(plan.image)
-        return await self._draw(plan, plan.image, lora)
+    async def _prepare_anchor(self, plan: ScenePlan) -> Anchor | Drawing:
+        if plan.image is not None:
+            return Drawing(image=plan.image, lora=await self._validate_lora(plan.image))
+        self._board.skipped(Step.IDENTITY_ANCHOR, plan.decision.reason)
+        return await self._fit_headshot(plan)
+
+    async def _make_anchor(self, plan: ScenePlan, prepared: Anchor | Drawing) -> Anchor:
+        return prepared if isinstance(prepared, Anchor) else await self._draw(plan, prepared)
 
     async def _fit_headshot(self, plan: ScenePlan) -> Anchor:
         with self._board.step(Step.IMAGE, plan.decision.reason):
@@ -122,7 +133,8 @@ class GenerateSceneWorkflow:
             self._board.detail(Step.IDENTITY_ANCHOR, f"LoRA of {checked.subject}: {size}MB")
         return Lora(scale=image.lora_scale, fingerprint=checked.report.fingerprint)
 
-    async def _draw(self, plan: ScenePlan, image: ImagePlan, lora: Lora | None) -> Anchor:
+    async def _draw(self, plan: ScenePlan, drawing: Drawing) -> Anchor:
+        image, lora = drawing.image, drawing.lora
         request = ImageRequest(
             model=image.model,
             prompt=image.prompt,
@@ -155,7 +167,7 @@ class GenerateSceneWorkflow:
         total = len(clip_plan.seconds)
         with self._board.step(Step.VIDEO, f"Kling: {_clips(total)}"):
             films = [self._film_clip(plan, anchor, number, total, s) for number, s in enumerate(clip_plan.seconds, 1)]
-            results = await self._together(*films)
+            results = await self._branches.together(*films)
             seconds = " + ".join(str(second) for second in clip_plan.seconds)
             self._board.bought(Step.VIDEO, results, f"{_clips(total)}: {seconds} s")
         return [result.artifact for result in results]
@@ -236,7 +248,7 @@ class GenerateSceneWorkflow:
     ) -> PurchaseResult:
         """Submit and collect; buy anew a bounded number of times when the vendor's own job broke down."""
         for purchase in range(1, PURCHASES_PER_STEP + 1):
-            self._stop_before_buying()
+            self._branches.stop_if_failed()
             ticket = await self._call(submit, order, label)
             if ticket.result is not None:
                 return ticket.result
@@ -261,27 +273,6 @@ class GenerateSceneWorkflow:
         )
         return result
 
-    async def _together(self, *branches: Coroutine[Any, Any, Any]) -> list[Any]:
-        """Run side by side. When one fails, the others finish what they have bought, begin nothing new, and then
-        the first failure is raised: a result that is paid for is kept, since the vendors delete theirs.
-        """
-        results = await asyncio.gather(*(self._noting_failure(branch) for branch in branches), return_exceptions=True)
-        errors = [result for result in results if isinstance(result, BaseException)]
-        if errors:
-            raise next((error for error in errors if not isinstance(error, _StoppedError)), errors[0])
-        return results
-
-    async def _noting_failure(self, branch: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await branch
-        except BaseException:
-            self._stopping = True
-            raise
-
-    def _stop_before_buying(self) -> None:
-        if self._stopping:
-            raise _StoppedError("another step failed")
-
     async def _end(self, error: BaseException) -> None:
         """Write the outcome, also when more cancels arrive meanwhile."""
         failure = failure_of(error, self._board.running_step())
@@ -297,10 +288,6 @@ class GenerateSceneWorkflow:
                 continue
             except FailureError as unwritten:  # the record is mended the next time anybody looks at the scene
                 workflow.logger.error("the end of scene %s was not recorded: %s", self._run.scene_id, unwritten)
-
-
-class _StoppedError(ApplicationError):
-    """A branch that began nothing new because another one failed."""
 
 
 def _clips(count: int) -> str:

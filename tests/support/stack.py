@@ -1,0 +1,95 @@
+"""The whole of Devatar on this machine, as `make demo` runs it, for tests: small pictures, its own folder and ports."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from activities.workshop import Workshop
+from models.inputs import IdentityDraft, SceneDraft
+from models.messages import GenerateSceneResult
+from models.tables import IdentityProfile, ProviderJob, Scene
+from runtime.catalog import add_identity, add_scene, draft_from
+from runtime.embedded import PREFERRED_PORTS, Embedded, embedded
+from runtime.launching import SceneHandle, start_scene
+from runtime.settings import load_settings
+from runtime.wiring import Parts, assembled
+
+ANY_PORTS = dict.fromkeys(PREFERRED_PORTS, 0)
+VOICE = "DevenVoiceClone00001"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Running servers and worker, with our parts wired to them."""
+
+    servers: Embedded
+    parts: Parts
+    unique: Callable[[], int]
+
+    async def identity(self, **fields: Any) -> IdentityProfile:
+        """A new identity; without further fields, one with the studio's good LoRA and a voice."""
+        number = self.unique()
+        given = {
+            "name": f"person-{number}",
+            "display_name": f"Person {number}",
+            "trigger_word": f"TOK_{number}",
+            "subject_description": "a man with short dark hair",
+            "lora_url": self.lora("deven.safetensors"),
+            "voice_id": VOICE,
+        } | fields
+        return await add_identity(self.parts.database, draft_from(IdentityDraft, given))
+
+    async def scene(self, dialogue: str, **fields: Any) -> Scene:
+        """A new scene."""
+        workshop = Workshop(self.parts.objects, self.servers.data_dir / "scratch")
+        given = {"name": f"scene-{self.unique()}", "dialogue": dialogue} | fields
+        return await add_scene(self.parts.database, workshop, draft_from(SceneDraft, given))
+
+    async def start(self, scene: Scene) -> SceneHandle:
+        """Start its workflow."""
+        return await start_scene(self.servers.client, scene, self.parts.settings.task_queue)
+
+    async def film(self, scene: Scene) -> GenerateSceneResult:
+        """Generate it to the end."""
+        return await (await self.start(scene)).result()
+
+    async def reload(self, scene: Scene) -> Scene:
+        """The scene as the database has it now."""
+        async with self.parts.database.transaction() as tx:
+            found = await tx.scenes.get(scene.id)
+        assert found is not None
+        return found
+
+    async def jobs(self, scene: Scene) -> list[ProviderJob]:
+        """All purchases for it."""
+        async with self.parts.database.transaction() as tx:
+            return await tx.jobs.of_scene(scene.id)
+
+    def lora(self, name: str) -> str:
+        """The studio's address of a LoRA fixture."""
+        return f"{self.servers.studio_url}/files/loras/{name}"
+
+    async def control(self, method: str, path: str, **options: Any) -> Any:
+        """Steer or ask the studio."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.request(method, f"{self.servers.studio_url}{path}", **options)
+            return answer.raise_for_status().json() if answer.content else None
+
+    async def bill(self) -> list[dict[str, Any]]:
+        """The studio's bill, one line a job."""
+        return (await self.control("GET", "/bill"))["lines"]
+
+
+@asynccontextmanager
+async def running_stack(folder: Path, picture: str) -> AsyncGenerator[Stack]:
+    """Everything started, and stopped after the block."""
+    counter = iter(range(1, 1_000_000))
+    async with (
+        embedded(folder, picture=picture, ports=ANY_PORTS) as servers,
+        assembled(load_settings(servers.environment)) as parts,
+    ):
+        yield Stack(servers, parts, lambda: next(counter))
