@@ -143,7 +143,7 @@ class Control:
         return JSONResponse({"ok": True})
 
     async def reset(self, request: Request) -> Response:
-        """Forgets jobs, bill, requests, faults and settings."""
+        """Forgets jobs, bill, requests, faults and settings; files made so far stay where they are."""
         await self._jobs.close()
         self._context.store.clear()
         self._context.faults.clear()

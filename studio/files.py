@@ -187,10 +187,9 @@ class Files:
 
     async def _draw(self, name: str, width: int, height: int) -> bytes:
         width, height = self._context.shrunk(width, height, least=LEAST_PICTURE_SIDE)
-        key = f"picture.{name}.{width}x{height}"
-        held = self._context.store.settings.get(key)
-        if held is not None:
-            return self._context.store.blob_path(held).read_bytes()
+        kept = f"picture-{width}x{height}-{name}"
+        if kept in self._context.store.outputs:
+            return self._context.store.read_output(kept)
         data = await self._context.renderer.run(
             make_portrait,
             "headshot, plain studio background",
@@ -200,7 +199,7 @@ class Files:
             height=height,
             output_format="png" if name.endswith(".png") else "jpeg",
         )
-        self._context.store.save_setting(key, self._context.store.put_blob(data))
+        self._context.store.put_output(kept, data, "image/png" if name.endswith(".png") else "image/jpeg", "")
         return data
 
     @staticmethod

@@ -167,10 +167,10 @@ class Store:
         return self.blob_path(self.outputs[name].sha256).read_bytes()
 
     def clear(self) -> None:
-        """Forgets everything except the blobs on disk."""
-        for table in ("job", "bill", "idempotency", "output", "setting"):
+        """Forgets everything but the files made so far, whose addresses stay good."""
+        for table in ("job", "bill", "idempotency", "setting"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608  (names from the tuple above)
-        for held in (self.jobs, self.bill, self.keys, self.outputs, self.settings):
+        for held in (self.jobs, self.bill, self.keys, self.settings):
             held.clear()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One studio for all tests of its HTTP side; each test starts with an empty bill, no faults and no memory."""
+"""One studio for all tests of its HTTP side; each test starts with an empty bill and without faults or settings."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -22,15 +22,22 @@ def running_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]
 
 @pytest.fixture
 def studio(running_studio: Studio) -> Studio:
-    """The studio with nothing remembered."""
+    """The studio with nothing remembered but the files it has made."""
     running_studio.reset()
     return running_studio
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """A plain HTTP client."""
+    """A plain HTTP client, one for all tests: making one costs more than most requests here."""
     async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def fal_http() -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client that knows fal's key."""
+    async with httpx.AsyncClient(timeout=30.0, trust_env=False, headers={"Authorization": f"Key {FAL_KEY}"}) as client:
         yield client
 
 
@@ -45,15 +52,14 @@ class OwnHttp(fal_client.AsyncClient):
 
 
 @pytest.fixture
-async def fal(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[fal_client.AsyncClient]:
+def fal(studio: Studio, fal_http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> fal_client.AsyncClient:
     """fal's own client, pointed at the studio, without its retries."""
     monkeypatch.setattr("fal_client.client.QUEUE_URL_FORMAT", f"{studio.url}/fal-queue/")
     monkeypatch.setattr("fal_client.client.RUN_URL_FORMAT", f"{studio.url}/fal-run/")
     monkeypatch.setattr("fal_client.client.MAX_ATTEMPTS", 1)
     client = OwnHttp(key=FAL_KEY)
-    async with httpx.AsyncClient(timeout=30.0, trust_env=False, headers={"Authorization": f"Key {FAL_KEY}"}) as http:
-        client.http = http
-        yield client
+    client.http = fal_http
+    return client
 
 
 @pytest.fixture

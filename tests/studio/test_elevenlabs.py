@@ -118,10 +118,11 @@ async def test_wrong_requests_are_refused_in_the_vendors_form(
     assert studio.bill() == []
 
 
-async def test_no_key_and_no_credit_are_both_401(studio: Studio, elevenlabs: AsyncElevenLabs) -> None:
+async def test_no_key_and_no_credit_are_both_401(
+    studio: Studio, elevenlabs: AsyncElevenLabs, http: httpx.AsyncClient
+) -> None:
     """They differ by code: a used-up plan is `quota_exceeded`."""
-    async with httpx.AsyncClient() as bare:
-        answer = await bare.get(f"{studio.url}/elevenlabs/v1/voices")
+    answer = await http.get(f"{studio.url}/elevenlabs/v1/voices")
     assert answer.status_code == 401
     studio.account("elevenlabs", character_limit=10)
     with pytest.raises(ApiError) as caught:

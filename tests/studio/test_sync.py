@@ -18,22 +18,25 @@ HEADERS = {"x-api-key": SYNC_KEY}
 NOWHERE = {"video": "http://127.0.0.1:9/film.mp4", "audio": "http://127.0.0.1:9/speech.mp3"}
 
 
-@pytest.fixture
-async def inputs(studio: Studio, http: httpx.AsyncClient) -> dict[str, str]:
+@pytest.fixture(scope="module")
+async def inputs(running_studio: Studio) -> dict[str, str]:
     """Addresses of a clip and a speech."""
-    environment = studio.environment()
-    body = {"prompt": "talks", "start_image_url": studio.picture_url(), "duration": "3", "generate_audio": False}
-    clip = await http.post(
-        f"{environment['FAL_RUN_URL']}/fal-ai/kling-video/v3/pro/image-to-video",
-        json=body,
-        headers={"Authorization": f"Key {environment['FAL_KEY']}"},
-    )
-    speech = await http.post(
-        f"{environment['ELEVENLABS_BASE_URL']}/v1/text-to-speech/{VOICE}",
-        json={"text": "A few words to say in the film."},
-        headers={"xi-api-key": environment["ELEVENLABS_API_KEY"]},
-    )
-    audio = f"{studio.url}/files/out/{speech.headers['history-item-id']}.audio"
+    environment = running_studio.environment()
+    still = running_studio.picture_url()
+    clip_body = {"prompt": "talks", "start_image_url": still, "duration": "3", "generate_audio": False}
+    speech_body = {"text": "A few words to say in the film."}
+    async with httpx.AsyncClient(timeout=30) as http:
+        clip = await http.post(
+            f"{environment['FAL_RUN_URL']}/fal-ai/kling-video/v3/pro/image-to-video",
+            json=clip_body,
+            headers={"Authorization": f"Key {environment['FAL_KEY']}"},
+        )
+        speech = await http.post(
+            f"{environment['ELEVENLABS_BASE_URL']}/v1/text-to-speech/{VOICE}",
+            json=speech_body,
+            headers={"xi-api-key": environment["ELEVENLABS_API_KEY"]},
+        )
+    audio = f"{running_studio.url}/files/out/{speech.headers['history-item-id']}.audio"
     return {"video": clip.json()["video"]["url"], "audio": audio}
 
 

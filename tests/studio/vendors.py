@@ -23,9 +23,12 @@ class Vendor:
     body: dict[str, Any]
     headers: dict[str, str]
 
-    async def submit(self, studio: Studio, http: httpx.AsyncClient, **more: Any) -> httpx.Response:
+    async def submit(
+        self, studio: Studio, http: httpx.AsyncClient, *, timeout_s: float = 30.0, **more: Any
+    ) -> httpx.Response:
         """Submits the vendor's job."""
-        return await http.post(studio.url + self.submit_path, json=self.body | more, headers=self.headers)
+        url = studio.url + self.submit_path
+        return await http.post(url, json=self.body | more, headers=self.headers, timeout=timeout_s)
 
 
 def vendors() -> dict[str, Vendor]:
