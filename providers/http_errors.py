@@ -17,6 +17,7 @@ from providers.errors import Delivery, ProviderError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 DETAIL_CHARACTERS = 300
+_DAY_S = 86_400.0
 
 # Raised before a byte of the request has left. A write that failed is not here: the vendor may have all it needs.
 _NEVER_SENT = (
@@ -133,15 +134,16 @@ async def calling(vendor: str, *, paid: bool, timeout_s: float) -> AsyncGenerato
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a `Retry-After` header, given as seconds or as an HTTP date; None when absent or unreadable."""
+    """Seconds of a `Retry-After` header, given as seconds or as an HTTP date, at most a day; None when unreadable."""
     value = httpx.Headers(headers).get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
+        return min(float(value), _DAY_S)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, seconds), _DAY_S)
 
 
 def redact(text: str, *secrets: SecretStr) -> str:

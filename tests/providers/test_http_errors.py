@@ -54,7 +54,7 @@ def test_the_code_of_a_bare_status(status: int, code: FailureCode) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7.0), (" 0 ", 0.0), ("1.5", 1.5), ("", None), ("soon", None), ("-3", None)],
+    [("7", 7.0), (" 0 ", 0.0), ("1.5", 1.5), ("9" * 400, 86_400.0), ("", None), ("soon", None), ("-3", None)],
 )
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:
     """Seconds are read; what cannot be read is no wish."""
