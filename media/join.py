@@ -52,12 +52,13 @@ def _are_alike(clips: Sequence[Path]) -> bool:
 def _copy(clips: Sequence[Path], to: Path) -> None:
     with opened(clips[0]) as first, Mp4Writer(to, first.metadata) as output:
         target = output.add_copy(first.streams.video[0])
-        shift = 0
+        end = 0
         for clip in clips:
             with opened(clip) as container:
-                packets = list(copied(container.demux(container.streams.video[0]), target, shift))
-            output.write(packets)
-            shift = max((packet.pts or 0) + (packet.duration or 0) for packet in packets)
+                packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+            shift = end - min(packet.pts or 0 for packet in packets)  # a clip need not start at zero
+            output.write(copied(packets, target, shift))
+            end = max((packet.pts or 0) + (packet.duration or 0) for packet in packets)
 
 
 def _encode(clips: Sequence[Path], facts: Sequence[VideoFacts], to: Path) -> None:

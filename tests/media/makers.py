@@ -52,6 +52,9 @@ class Film:
     faststart: bool = True
     comment: str = "studio mark"
     crf: str = "23"
+    preset: str = "veryfast"
+    keyframe_every: int = 250
+    first_frame_at: int = 0  # in frames
     seed: int = 1
 
 
@@ -61,15 +64,16 @@ def make_film(path: Path, film: Film) -> Path:
     with av.open(str(path), "w", options=options) as opened:
         output = cast("Any", opened)
         output.metadata["comment"] = film.comment
-        video = output.add_stream(film.video_codec, rate=film.fps, options={"preset": "veryfast", "crf": film.crf})
+        video = output.add_stream(film.video_codec, rate=film.fps, options={"preset": film.preset, "crf": film.crf})
         video.width, video.height, video.pix_fmt = *film.size, film.pix_fmt
+        video.gop_size = film.keyframe_every
         sound = None
         if film.amplitude is not None:
             sound = output.add_stream(film.audio_codec, rate=RATE if film.audio_codec == "aac" else 48_000)
             sound.layout = "mono"
         for number in range(round(film.duration_s * film.fps)):
             frame = cast("Any", VideoFrame).from_image(picture_of(film, number))
-            frame.pts, frame.time_base = number, Fraction(1, film.fps)
+            frame.pts, frame.time_base = film.first_frame_at + number, Fraction(1, film.fps)
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
         if sound is not None and film.amplitude is not None:
