@@ -43,7 +43,7 @@ class LoraLinks:
     async def of_scene(self, scene_id: str) -> LoraLink:
         """Raises RejectedError when the scene or its LoRA is gone since the plan was made."""
         async with self._database.transaction() as tx:
-            _, identity = await scene_and_identity(tx, scene_id, self._settings)
+            identity = await identity_of(tx, await required_scene(tx, scene_id), self._settings)
         profile = identity.profile
         if profile.lora_key:
             url = self._objects.sign(profile.lora_key, expires=self._lifetime)
@@ -58,12 +58,17 @@ class LoraLinks:
         return LoraLink(url=url, subject=profile.display_name, default=identity.uses_default_lora)
 
 
-async def scene_and_identity(tx: Transaction, scene_id: str, settings: PlanSettings) -> tuple[Scene, EffectiveIdentity]:
-    """The scene and the identity that it speaks as. Raises RejectedError (`not_found`, or an inactive identity)."""
+async def required_scene(tx: Transaction, scene_id: str) -> Scene:
+    """The scene. Raises RejectedError (`not_found`)."""
     scene = await tx.scenes.get(scene_id)
     if scene is None:
         raise RejectedError(
             "scene_id", f"no scene has the id {scene_id!r}", "See `starter.py scene list`", FailureCode.NOT_FOUND
         )
+    return scene
+
+
+async def identity_of(tx: Transaction, scene: Scene, settings: PlanSettings) -> EffectiveIdentity:
+    """Who the scene speaks as. Raises RejectedError for an inactive identity."""
     own = await tx.identities.get(scene.identity_id) if scene.identity_id else None
-    return scene, effective_identity(own, await tx.identities.default(), settings)
+    return effective_identity(own, await tx.identities.default(), settings)

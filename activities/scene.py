@@ -9,7 +9,7 @@ from temporalio import activity
 from activities import journal
 from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
-from activities.loras import scene_and_identity
+from activities.loras import identity_of, required_scene
 from activities.workshop import Workshop
 from domain.failures import RULES
 from domain.scene_plan import plan_scene
@@ -53,11 +53,10 @@ class SceneActivities:
         """Take the scene for this run and plan it. Refuses what cannot work before anything is bought."""
         with translated_failures():
             async with self._database.transaction() as tx:
-                scene, _ = await scene_and_identity(tx, run.scene_id, self._settings)
-                _begin(scene, run)
+                _begin(await required_scene(tx, run.scene_id), run)
             async with self._database.transaction() as tx:
-                scene, identity = await scene_and_identity(tx, run.scene_id, self._settings)
-                plan = plan_scene(scene, identity, self._settings)
+                scene = await required_scene(tx, run.scene_id)
+                plan = plan_scene(scene, await identity_of(tx, scene, self._settings), self._settings)
                 _record_plan(scene, plan)
                 await _log_mode(tx, run, plan)
         return plan
