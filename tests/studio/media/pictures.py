@@ -82,7 +82,7 @@ def numbered_film(count: int) -> bytes:
     return writer.close()
 
 
-def tone(seconds: float, rate_hz: int = 16_000) -> bytes:
+def tone(seconds: float, rate_hz: int = 16_000, volume: float = 0.5) -> bytes:
     """A WAV of a humming tone that comes and goes ever faster, without a tag."""
     at = np.arange(round(seconds * rate_hz)) / rate_hz
     wave = np.sin(2 * np.pi * 180 * at) * (np.sin(2 * np.pi * (0.8 * at + 0.25 * at**2)) > 0)
@@ -90,7 +90,9 @@ def tone(seconds: float, rate_hz: int = 16_000) -> bytes:
     with av.open(out, "w", format="wav") as container:
         recording: Any = container
         stream = recording.add_stream("pcm_s16le", rate=rate_hz, layout="mono")
-        frame = av.AudioFrame.from_ndarray((wave * 16_000).astype(np.int16)[None, :], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            (wave * volume * 32_000).astype(np.int16)[None, :], format="s16", layout="mono"
+        )
         frame.sample_rate = rate_hz
         recording.mux(stream.encode(frame))
         recording.mux(stream.encode(None))
