@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from domain.captions import caption_lines, to_srt, to_webvtt
 from temporalio import activity
 
 from activities import journal
@@ -11,6 +10,7 @@ from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
 from activities.loras import identity_of, required_scene
 from activities.workshop import Workshop
+from domain.captions import caption_lines, to_srt, to_webvtt
 from domain.failures import RULES
 from domain.scene_plan import plan_scene
 from models.artifacts import Alignment, ArtifactRef
