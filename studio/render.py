@@ -43,15 +43,14 @@ class Renderer:
         return self._pool
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Calls a function in a worker process; a worker that died is replaced once."""
+        """Calls a function in a worker process; if a worker died, all are replaced, and the call is made once more."""
+        pool = self._open()
         try:
-            return await self._call(function, *args, **kwargs)
+            return await asyncio.wrap_future(pool.submit(function, *args, **kwargs))
         except BrokenProcessPool:
-            self._pool = None
-            return await self._call(function, *args, **kwargs)
-
-    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.wrap_future(self._open().submit(function, *args, **kwargs))
+            if self._pool is pool:
+                self._pool = None
+            return await asyncio.wrap_future(self._open().submit(function, *args, **kwargs))
 
     def close(self) -> None:
         """Ends the workers without waiting for what they are doing."""

@@ -3,12 +3,10 @@
 import asyncio
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,26 +18,13 @@ from studio.jobs import Jobs, guarded
 from studio.makers import BadMediaError, media_facts
 from studio.prices import FRAMES_PER_SECOND, Charge, lipsync_charge
 from studio.state import Job, JsonObject, canonical
-from studio.vendors.strict import parse
 from studio.vendors.sync_models import ERRORS, GenerateInput, models_as_json
+from studio.vendors.sync_request import error, idempotency_key, parse_request
 from studio.vendors.sync_work import SyncWork, failed
 from studio.webhooks import deliver, sync_headers
 
 ROOT = "/sync/v2"
-KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
-MAX_UPLOAD_BYTES = 20 * 1024 * 1024
 CONCURRENCY_LIMIT = 15  # Scale plan
-REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    409: "Conflict",
-    413: "Payload Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-}
 STATUSES = {
     "queued": "PENDING",
     "running": "PROCESSING",
@@ -50,13 +35,6 @@ STATUSES = {
 }
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-def error(status: int, message: str | list[str], code: str | None = None, **more: Any) -> Response:
-    """A refusal in sync.so's form."""
-    headers = more.pop("headers", None)
-    body: JsonObject = {"message": message, "error": REASONS.get(status, "Error"), "statusCode": status, **more}
-    return JSONResponse(body | ({"errorCode": code} if code is not None else {}), status, headers=headers)
 
 
 class Sync:
@@ -107,58 +85,12 @@ class Sync:
             return None
         return str(body.get("model")) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
 
-    async def _body(self, request: Request) -> bytes | Response:
-        if "multipart" not in request.headers.get("content-type", ""):
-            return await request.body()
-        return await self._multipart(request)
-
-    async def _multipart(self, request: Request) -> bytes | Response:
-        """The JSON form of a multipart request; its files are kept and named by their content."""
-        form = await request.form()
-        body: JsonObject = {"model": form.get("model"), "input": json.loads(str(form.get("input") or "[]"))}
-        for field in ("options", "segments"):
-            if form.get(field):
-                body[field] = json.loads(str(form[field]))
-        for field in ("webhookUrl", "outputFileName"):
-            if form.get(field):
-                body[field] = str(form[field])
-        for field in ("video", "audio"):
-            file = form.get(field)
-            if not isinstance(file, UploadFile):
-                continue
-            data = await file.read()
-            if len(data) > MAX_UPLOAD_BYTES:
-                return error(413, "File too large")
-            body["input"].append({"type": field, "url": f"blob:{self._context.store.put_blob(data)}"})
-        return canonical(body).encode()
-
-    async def _parsed(self, request: Request) -> GenerateInput | Response:
-        try:
-            body = await self._body(request)
-        except ValueError:
-            return error(400, ["input must be valid JSON"], "generation_input_validation_failed")
-        if isinstance(body, Response):
-            return body
-        parsed = parse(GenerateInput, body)
-        if isinstance(parsed, GenerateInput):
-            return parsed
-        messages = [f"{'.'.join(str(part) for part in item['loc'][1:])} {item['msg']}".strip() for item in parsed]
-        return error(400, messages, "generation_input_validation_failed")
-
-    def _key(self, request: Request) -> str | Response | None:
-        keys = request.headers.getlist("idempotency-key")
-        if not keys:
-            return None
-        if len(keys) > 1 or KEY.fullmatch(keys[0]) is None:
-            return error(400, "The Idempotency-Key header is not valid", "INVALID_IDEMPOTENCY_KEY")
-        return keys[0]
-
     async def generate(self, request: Request) -> Response:
         """Accepts a generation (201); the same key and body give the first one again."""
-        key = self._key(request)
+        key = idempotency_key(request)
         if isinstance(key, Response):
             return key
-        body = await self._parsed(request)
+        body = await parse_request(request, self._context.store)
         if isinstance(body, Response):
             return body
         held = body.model_dump(mode="json", exclude_none=True)
@@ -250,7 +182,7 @@ class Sync:
 
     async def cost(self, request: Request) -> Response:
         """Estimated frames and price in dollars, from the length of the sound."""
-        body = await self._parsed(request)
+        body = await parse_request(request, self._context.store)
         if isinstance(body, Response):
             return body
         source = next(item for item in body.input if item.type in {"audio", "text"})

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from typing import Any
 
+import fal_client
 import httpx
 import pytest
 from sync import AsyncSync, Audio, GenerationOptions, Video
@@ -172,3 +173,28 @@ async def test_the_webhook_is_signed_and_sent_once(
     assert (received.json["status"], received.json["error_code"]) == ("COMPLETED", None)
     await asyncio.sleep(0.4)
     assert webhooks.pending == 0
+
+
+async def test_a_refused_generation_is_seen_by_polling_only(
+    studio: Studio, http: httpx.AsyncClient, webhooks: WebhookReceiver
+) -> None:
+    """REJECTED never ran and sends no webhook."""
+    studio.fault("sync", "content_refused")
+    body = body_of(NOWHERE, webhookUrl=webhooks.url)
+    created = (await http.post(f"{studio.url}/sync/v2/generate", json=body, headers=HEADERS)).json()
+    url = f"{studio.url}/sync/v2/generate/{created['id']}"
+    assert (await http.get(url, params={"wait": "true"}, headers=HEADERS)).json()["status"] == "REJECTED"
+    await asyncio.sleep(0.2)
+    assert webhooks.pending == 0
+
+
+async def test_the_same_models_through_fal(
+    studio: Studio, fal: fal_client.AsyncClient, http: httpx.AsyncClient, inputs: dict[str, str]
+) -> None:
+    """fal's endpoint takes the same files under its own names and is priced by the length of the film."""
+    body = {"video_url": inputs["video"], "audio_url": inputs["audio"], "sync_mode": "cut_off"}
+    result = await fal.subscribe("fal-ai/sync-lipsync/v2", body)
+    film = media_facts((await http.get(result["video"]["url"])).content)
+    (line,) = studio.bill("fal")
+    assert line["price_usd_micros"] == pytest.approx((film.video_s or 0) * 50_000, abs=2_100)
+    assert line["state"] == "charged"

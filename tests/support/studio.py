@@ -114,7 +114,6 @@ class Studio:
             "ELEVENLABS_VOICE_ID": VOICE,
             "SYNC_BASE_URL": f"{self.url}/sync",
             "SYNC_API_KEY": SYNC_KEY,
-            "DEVEN_LORA_URL": self.lora_url(),
         }
 
     def kling_environment(self) -> dict[str, str]:
