@@ -1,7 +1,8 @@
-"""The commands of `starter.py`."""
+"""The commands of `starter.py`: what each subject has stands in its own file."""
 
 import typer
 
+from cli import doctor, identities, jobs, logs, runs, scenes, temporal
 from cli.demo_command import demo_command
 
 app = typer.Typer(
@@ -11,7 +12,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+for command in (runs.generate, runs.status, logs.logs, runs.cancel):
+    scenes.app.command(command.__name__)(command)
+
 app.command("demo")(demo_command)
+app.command("doctor")(doctor.doctor)
+app.add_typer(identities.app, name="identity")
+app.add_typer(scenes.app, name="scene")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(temporal.app, name="temporal")
 
 
 @app.callback()

@@ -10,9 +10,9 @@ from temporalio.client import WorkflowFailureError
 
 from activities.workshop import Workshop
 from cli.follow import follow
+from cli.inputs import text_of
 from cli.output import Exit, console
 from domain.keys import workflow_id
-from domain.rejections import RejectedError
 from media.film import check_film
 from models.inputs import IdentityDraft, SceneDraft
 from models.messages import GenerateSceneResult
@@ -135,9 +135,4 @@ def _stop_signal() -> asyncio.Event:
 
 def script_of(script: str | None, script_file: Path | None) -> str | None:
     """What the scene shall say. Raises RejectedError for a script file that cannot be read."""
-    if script_file is None:
-        return script or None
-    try:
-        return script_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RejectedError("SCRIPT_FILE", f"{script_file} cannot be read ({error})", "Give a text file") from None
+    return script or None if script_file is None else text_of("SCRIPT_FILE", script_file)

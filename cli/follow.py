@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from models.enums import SceneStatus, StepState
+from models.enums import StepState
 from models.progress import SceneProgress, StepProgress
-from runtime.launching import PendingActivity, SceneHandle, look, query_progress
+from runtime.launching import PendingActivity, Run, SceneHandle, look, query_progress
 
 REFRESH_S = 0.5
 _STYLE = {
@@ -47,6 +47,19 @@ async def follow(client: Client, handle: SceneHandle, scene_id: str, console: Co
         await _follow_lines(client, handle, scene_id, console)
 
 
+async def observe(client: Client, handle: SceneHandle, scene_id: str) -> tuple[Run, SceneProgress | None]:
+    """The run as the server and as the workflow see it; the latter is not asked when no worker could answer."""
+    run = await look(client, handle)
+    return run, await query_progress(client, scene_id, run.run_id) if run.workers else None
+
+
+def unanswered(run: Run) -> str:
+    """Why a run says nothing of itself."""
+    if run.workers == 0:
+        return f"no worker serves task queue {run.task_queue}: start one with `python worker.py`"
+    return "waiting for a worker to answer"
+
+
 def progress_table(progress: SceneProgress, pending: list[PendingActivity]) -> RenderableType:
     """Each step with its state, elapsed time, and what it waits for."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
@@ -65,9 +78,8 @@ def progress_table(progress: SceneProgress, pending: list[PendingActivity]) -> R
 async def _follow_live(client: Client, handle: SceneHandle, scene_id: str, console: Console) -> None:
     with Live(console=console, refresh_per_second=4) as live:
         while True:
-            run = await look(client, handle)
-            progress = await query_progress(client, scene_id)
-            live.update(progress_table(progress, run.pending) if progress else _unanswered())
+            run, progress = await observe(client, handle, scene_id)
+            live.update(progress_table(progress, run.pending) if progress else Text(unanswered(run), "yellow"))
             if run.over:
                 return
             await asyncio.sleep(REFRESH_S)
@@ -75,9 +87,12 @@ async def _follow_live(client: Client, handle: SceneHandle, scene_id: str, conso
 
 async def _follow_lines(client: Client, handle: SceneHandle, scene_id: str, console: Console) -> None:
     shown: dict[str, str] = {}
+    remark = ""
     while True:
-        run = await look(client, handle)
-        progress = await query_progress(client, scene_id)
+        run, progress = await observe(client, handle, scene_id)
+        if progress is None and not run.over and remark != unanswered(run):
+            remark = unanswered(run)
+            console.print(remark, highlight=False, markup=False, soft_wrap=True)
         for step in progress.steps if progress else []:
             line = f"{step.step:<16} {step.state:<9} {_note(step, run.pending)}".rstrip()
             if step.state is not StepState.WAITING and shown.get(step.step) != line:
@@ -101,7 +116,3 @@ def _note(step: StepProgress, pending: list[PendingActivity]) -> str:
     retries = [item.retry for item in mine if item.retry]
     waits = [item.waiting_for for item in mine if item.waiting_for]
     return next(iter(retries or waits), step.waiting_for or "")
-
-
-def _unanswered() -> Text:
-    return Text(f"{SceneStatus.GENERATING}: waiting for a worker to answer", "dim")

@@ -1,0 +1,86 @@
+"""`starter.py jobs`: what was bought, and the decision on a purchase whose answer was lost."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import AsJson, print_json, print_table, row_document, run, say
+from cli.session import session
+from models.tables import ProviderJob
+from runtime.catalog import find_scene
+from runtime.decisions import give_up
+from workflows.visibility import dollars
+
+NEWEST = 200
+
+app = typer.Typer(help="Purchases at the vendors.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_all(
+    scene: Annotated[str | None, typer.Option(metavar="REF", help="Only those of this scene.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest, without --scene.")] = NEWEST,
+    as_json: AsJson = False,
+) -> None:
+    """Purchases with state, vendor's request id and cost: of one scene, or the newest of all."""
+
+    async def work() -> list[ProviderJob]:
+        async with session() as open_session, open_session.database.transaction() as tx:
+            return await tx.jobs.of_scene((await find_scene(tx, scene)).id) if scene else await tx.jobs.newest(limit)
+
+    jobs = run(work(), as_json=as_json)
+    if as_json:
+        print_json([job_document(job) for job in jobs])
+    elif jobs:
+        print_jobs(jobs)
+    else:
+        say("nothing was bought")
+
+
+@app.command("give-up")
+def give_up_job(
+    key: Annotated[str, typer.Argument(help="The purchase's key or id, as `jobs list` shows it.")],
+    reason: Annotated[str, typer.Option(help="What you found out at the vendor; kept with the purchase.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give up a purchase in state `unknown`, so that the next `scene generate` buys anew.
+
+    Look at the vendor's dashboard first: the money for it may be spent.
+    """
+    if not reason.strip():
+        raise typer.BadParameter("say in a few words why", param_hint="--reason")
+
+    async def work() -> ProviderJob:
+        async with session() as open_session:
+            return await give_up(open_session.database, key, reason.strip())
+
+    job = run(work(), as_json=as_json)
+    if as_json:
+        print_json(job_document(job))
+    else:
+        say(f"{job.idempotency_key}: given up, possible loss {dollars(job.estimated_cost_micros)}")
+        say(f"next: starter.py scene generate {job.scene_id}")
+
+
+def print_jobs(jobs: list[ProviderJob]) -> None:
+    """The purchases as a table."""
+    columns = ("KEY", "VENDOR", "MODEL", "STATE", "REQUEST ID", "COST", "")
+    rows = ((j.idempotency_key, j.provider, j.model, j.state, j.request_id, _cost(j), _remark(j)) for j in jobs)
+    print_table(columns, rows)
+
+
+def job_document(job: ProviderJob) -> dict[str, Any]:
+    """A purchase for programs, without the bulk of its request and alignment."""
+    return row_document(job, "request", "alignment")
+
+
+def _cost(job: ProviderJob) -> str:
+    if job.actual_cost_micros is None:
+        return f"~{dollars(job.estimated_cost_micros)}"
+    return dollars(job.actual_cost_micros)
+
+
+def _remark(job: ProviderJob) -> str:
+    if job.state == "unknown":
+        return "the answer was lost: look at the vendor's, then generate again or `jobs give-up`"
+    return f"{job.error_code}: {job.error_detail}" if job.error_code and job.state == "failed" else ""
