@@ -14,8 +14,8 @@ def job_key(scene_id: str, step: Step, take: int, clip: int | None = None) -> st
 
 
 def artifact_key(sha256: str, extension: str) -> str:
-    """Where an object stands: by content, so that the same bytes always have the same key."""
-    return f"artifacts/{sha256[:2]}/{sha256}.{extension}"
+    """Where an object stands: by content, so that the same bytes have the same key; `extension` comes with its dot."""
+    return f"artifacts/{sha256[:2]}/{sha256}{extension}"
 
 
 def workflow_id(scene_id: str) -> str:

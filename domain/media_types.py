@@ -10,6 +10,8 @@ _EXTENSIONS = {
     "video/mp4": ".mp4",
     "audio/mpeg": ".mp3",
     "audio/wav": ".wav",
+    "application/x-subrip": ".srt",  # captions: made here and never sniffed
+    "text/vtt": ".vtt",
 }
 
 # ISO base media brands that are no MP4 film: HEIC and AVIF pictures, QuickTime, bare AAC audio.
@@ -32,7 +34,7 @@ def sniff_media_type(head: bytes) -> str | None:
 
 
 def extension_of(media_type: str) -> str:
-    """File name extension with its dot, e.g. ".mp4"; ".bin" for a type that `sniff_media_type` does not know."""
+    """File name extension with its dot, e.g. ".mp4"; ".bin" for a type that Devatar does not handle."""
     return _EXTENSIONS.get(media_type, ".bin")
 
 
