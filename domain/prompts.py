@@ -14,6 +14,7 @@ NEGATIVE_PROMPT = (
 )
 
 MAX_VIDEO_PROMPT = 2500  # characters; Kling's limit (PROVIDERS 1.10 and 4.2)
+_SEPARATOR = ", "
 
 
 def build_identity_prompt(
@@ -26,25 +27,34 @@ def build_identity_prompt(
     lighting: str,
 ) -> str:
     """The picture's prompt: trigger word first, so that the LoRA's face leads; empty parts are left out."""
-    parts = [trigger_word, subject, _worn(wardrobe), environment, prompt, QUALITY_TERMS, lighting or DEFAULT_LIGHTING]
-    return ", ".join(part for part in map(_tidy, parts) if part)
+    light = _tidy(lighting) or DEFAULT_LIGHTING
+    return _joined([trigger_word, subject, _worn(wardrobe), environment, prompt, QUALITY_TERMS, light])
 
 
 def build_video_prompt(*, subject: str, environment: str, movement: str, camera: str) -> str:
-    """The clip's prompt, tuned for lipsync: steady camera, little head movement, blinking. At most 2,500 characters."""
-    parts = [
-        subject or "a person",
-        "talking to the camera",
-        environment,
-        movement or DEFAULT_MOVEMENT,
-        camera or DEFAULT_CAMERA,
-        LIPSYNC_TERMS,
-    ]
-    return ", ".join(part for part in map(_tidy, parts) if part)[:MAX_VIDEO_PROMPT]
+    """The clip's prompt, tuned for lipsync: steady camera, little head movement, blinking. At most 2,500 characters.
+
+    Where that is too long the description is cut and never the terms that the lipsync needs.
+    """
+    described = _joined(
+        [
+            _tidy(subject) or "a person",
+            "talking to the camera",
+            environment,
+            _tidy(movement) or DEFAULT_MOVEMENT,
+            _tidy(camera) or DEFAULT_CAMERA,
+        ]
+    )
+    return _joined([described[: MAX_VIDEO_PROMPT - len(LIPSYNC_TERMS) - len(_SEPARATOR)], LIPSYNC_TERMS])
+
+
+def _joined(parts: list[str]) -> str:
+    return _SEPARATOR.join(part for part in map(_tidy, parts) if part)
 
 
 def _worn(wardrobe: str) -> str:
-    return f"wearing {wardrobe}" if wardrobe.strip() else ""
+    worn = _tidy(wardrobe)
+    return f"wearing {worn}" if worn else ""
 
 
 def _tidy(part: str) -> str:
