@@ -45,8 +45,9 @@ def effective_voice(scene: Scene, identity: IdentityProfile, settings: PlanSetti
 
     Raises RejectedError when there is no voice anywhere.
     """
-    voice_id = scene.voice_id or identity.voice_id or settings.default_voice_id
-    if not voice_id:
+    given = (voice.strip() for voice in (scene.voice_id, identity.voice_id, settings.default_voice_id) if voice)
+    voice_id = next(filter(None, given), None)
+    if voice_id is None:
         raise RejectedError(
             "voice_id",
             "neither the scene nor its identity has a voice, and ELEVENLABS_VOICE_ID is not set",
