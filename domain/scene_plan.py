@@ -1,5 +1,8 @@
 """A scene, its identity and the settings become one plan, or a clear no, before anything is bought."""
 
+from enum import StrEnum
+from typing import TypeVar
+
 from domain.dialogue import check_dialogue
 from domain.identity import EffectiveIdentity, effective_voice
 from domain.mode import decide_mode
@@ -20,6 +23,8 @@ from models.scene import ImagePlan, ModeDecision, ScenePlan, VideoPlan
 from models.settings import PlanSettings
 from models.tables import IdentityProfile, Scene
 
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
 FLUX_LORA = "fal-ai/flux-lora"
 GUIDANCE = 3.5  # the original design's and Flux's default
 STEPS = {FLUX_LORA: 28, "fal-ai/flux/dev": 28, "fal-ai/flux/schnell": 4}  # PROVIDERS 1.10
@@ -32,7 +37,7 @@ def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings
     voice = effective_voice(scene, profile, settings)
     check_dialogue(scene.dialogue, model=voice.model, speed=voice.speed, max_speech_s=settings.max_speech_s)
     decision = decide_mode(
-        GenerationMode(scene.generation_mode) if scene.generation_mode else None,
+        _one_of(GenerationMode, scene.generation_mode, "generation_mode") if scene.generation_mode else None,
         has_lora=identity.has_lora,
         has_scene_headshot=bool(scene.headshot_url or scene.headshot),
         has_default_headshot=settings.has_default_headshot,
@@ -46,8 +51,8 @@ def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings
         identity_name=profile.display_name,
         project_id=scene.project_id,
         decision=decision,
-        aspect_ratio=AspectRatio(scene.aspect_ratio),
-        clip_policy=ClipPolicy(scene.clip_policy),
+        aspect_ratio=_one_of(AspectRatio, scene.aspect_ratio, "aspect_ratio"),
+        clip_policy=_one_of(ClipPolicy, scene.clip_policy, "clip_policy"),
         max_speech_s=settings.max_speech_s,
         speech=SpeechRequest(text=scene.dialogue, voice=voice),
         image=_plan_image(scene, profile, decision, settings),
@@ -63,7 +68,7 @@ def _plan_image(
     if decision.source not in (AnchorSource.LORA, AnchorSource.TEXT_TO_IMAGE):
         return None
     with_lora = decision.source is AnchorSource.LORA
-    model = FLUX_LORA if with_lora else TEXT_TO_IMAGE[FluxModel(identity.base_model)]
+    model = FLUX_LORA if with_lora else TEXT_TO_IMAGE[_one_of(FluxModel, identity.base_model, "identity.base_model")]
     prompt = build_identity_prompt(
         trigger_word=identity.trigger_word if with_lora else "",
         subject=identity.subject_description,
@@ -113,3 +118,11 @@ def _check_providers(decision: ModeDecision, settings: PlanSettings) -> None:
                 "Set it in the environment or in .env (see .env.example); `starter.py doctor` shows what is missing",
                 FailureCode.UNAUTHORIZED,
             )
+
+
+def _one_of(kind: type[ChoiceT], value: str, field: str) -> ChoiceT:
+    """The choice that a row names; rows may be written by other programs than this one."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise RejectedError(field, f"{value!r} is not known", f"Use one of: {', '.join(kind)}") from None
