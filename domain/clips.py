@@ -18,7 +18,7 @@ def plan_clips(
     `cover`: the fewest clips whose lengths sum to the least total that covers the speech.
     Raises RejectedError when the speech is empty or longer than `max_speech_s`.
     """
-    if speech_s <= 0:
+    if not speech_s > 0:  # also when the length is no number
         raise RejectedError("dialogue", "the speech has no sound in it", "Write words that can be spoken")
     if speech_s > max_speech_s:
         raise RejectedError(
