@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 24_000
-DURATION_GRID_S = 0.025  # one unit of the duration tensor: two synthesis frames of 300 samples at 24 kHz
 MAX_CHUNK_PHONEMES = 400  # the length that hibari itself feeds to its model at once
 _DURATION_TENSOR = b"/Cast_32_output_0"  # hibari-tts 0.2.1; a test pins that it is there
+_BIN_HZ = 20.0  # 24 kHz over 1,200 points
+_VOICED_HZ = 60.0
 _CLAUSE_ENDS = ",;:—…"
 
 _tts: Any = import_module("hibari.tts")
@@ -120,6 +121,7 @@ def say_phonemes(phonemes: str, variant: Variant, speed: float, seed: int) -> tu
     ids = _reader().ids(phonemes)
     feed = {"ids": np.asarray([ids], np.int64), "speed": np.asarray([speed], np.float32)}
     outputs = session.run(None, feed)
+    outputs[0] = _cap_between_harmonics(outputs[0][0], outputs[5][0])[None]
     spectra = [_scale_formants(part[0], variant.formant, nearest=i == 4) for i, part in enumerate(outputs[:5])]
     f0 = outputs[5][0] * np.float32(variant.pitch)
     samples: Samples = _dsp.synth(*spectra, f0, np.random.default_rng(seed))
@@ -127,6 +129,22 @@ def say_phonemes(phonemes: str, variant: Variant, speed: float, seed: int) -> tu
     units = np.asarray(outputs[6], np.float64) if has_durations else np.ones(len(ids))
     ends = np.cumsum(units) * (total_s / max(float(units.sum()), 1.0))
     return samples, [float(end) for end in ends[:-1]]
+
+
+def _cap_between_harmonics(log_gain: Samples, f0_hz: Samples) -> Samples:
+    """The harmonic filter with no more gain anywhere than the line between its two nearest harmonics allows.
+
+    Between harmonics of its own pitch nothing sounds in training, so the model leaves gains of any size there, which
+    another pitch would make boom.
+    """
+    capped = log_gain.copy()
+    bins = np.arange(len(log_gain))
+    for frame in np.flatnonzero(f0_hz > _VOICED_HZ):
+        step = float(f0_hz[frame]) / _BIN_HZ
+        harmonics = np.arange(1, int(len(bins) / step)) * step
+        line = np.interp(bins, harmonics, np.interp(harmonics, bins, log_gain[:, frame]))
+        np.minimum(capped[:, frame], line, out=capped[:, frame])
+    return capped
 
 
 def _scale_formants(spectrum: Samples, factor: float, *, nearest: bool) -> Samples:
