@@ -1,6 +1,11 @@
 """The command line: `python starter.py --help`."""
 
-from cli.app import app
+import sys
 
 if __name__ == "__main__":
-    app()
+    try:
+        from cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

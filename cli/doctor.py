@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import typer
 from pydantic import SecretStr
 from rich.table import Table
 from rich.text import Text
 
 from cli.checks import Check, State, service_checks
-from cli.output import AsJson, Exit, console, print_json, run, say
+from cli.output import Exit, console, print_json, run, say
 from cli.settings_view import setting_checks
 from domain.rejections import RejectedError
 from runtime.settings import Settings, load_settings
@@ -17,9 +16,9 @@ from runtime.wiring import assembled, object_store
 _STYLE = {State.OK: "green", State.UNSET: "dim", State.MISSING: "bold yellow", State.FAILED: "bold red"}
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Check every setting and every service with free calls. Exit code 0 only when a scene can be filmed."""
-    settings, services = run(_examine(), as_json=as_json)
+def examine(*, as_json: bool) -> int:
+    """Print every check; the exit code, 0 only when nothing that a scene needs is missing."""
+    settings, services = run(_examined(), as_json=as_json)
     checks = [*settings, *services]
     bad = [check for check in checks if not check.passed]
     if as_json:
@@ -29,10 +28,10 @@ def doctor(as_json: AsJson = False) -> None:
         _print("\nSERVICES", services)
         names = ", ".join(check.name for check in bad)
         say(f"\nstands in the way: {names}" if bad else "\neverything is ready", "bold red" if bad else "bold green")
-    raise typer.Exit(Exit.UNAVAILABLE if bad else Exit.OK)
+    return Exit.UNAVAILABLE if bad else Exit.OK
 
 
-async def _examine() -> tuple[list[Check], list[Check]]:
+async def _examined() -> tuple[list[Check], list[Check]]:
     try:
         settings = load_settings()
     except RejectedError as error:

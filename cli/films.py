@@ -7,8 +7,6 @@ from models.artifacts import ArtifactRef
 from models.base import Message
 from models.tables import Scene
 from runtime.settings import Settings
-from runtime.wiring import object_store
-from store.objects.local import LocalObjectStore
 
 LINK_LIFETIME = timedelta(hours=24)
 
@@ -27,6 +25,9 @@ def film_of(settings: Settings, scene: Scene) -> Film | None:
     """None for a scene that has no film; `problem` says why a film has no location here."""
     if "film" not in scene.artifacts:
         return None
+    from runtime.wiring import object_store
+    from store.objects.local import LocalObjectStore
+
     key = ArtifactRef.model_validate(scene.artifacts["film"]).key
     try:
         store = object_store(settings)

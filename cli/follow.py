@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from time import monotonic
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,6 +15,7 @@ from models.progress import SceneProgress, StepProgress
 from runtime.launching import PendingActivity, Run, SceneHandle, look, query_progress
 
 REFRESH_S = 0.5
+SILENCE_S = 3.0  # a worker that starts beside us, as in the demo, takes a second or two
 _STYLE = {
     StepState.WAITING: "dim",
     StepState.RUNNING: "bold cyan",
@@ -87,10 +89,13 @@ async def _follow_live(client: Client, handle: SceneHandle, scene_id: str, conso
 
 async def _follow_lines(client: Client, handle: SceneHandle, scene_id: str, console: Console) -> None:
     shown: dict[str, str] = {}
+    silent_since: float | None = monotonic()
     remark = ""
     while True:
         run, progress = await observe(client, handle, scene_id)
-        if progress is None and not run.over and remark != unanswered(run):
+        silent_since = None if progress else silent_since or monotonic()
+        silent_long = silent_since is not None and monotonic() - silent_since >= SILENCE_S
+        if silent_long and not run.over and remark != unanswered(run):
             remark = unanswered(run)
             console.print(remark, highlight=False, markup=False, soft_wrap=True)
         for step in progress.steps if progress else []:

@@ -52,6 +52,8 @@ async def of_run(open_session: Session, client: Client, scene: Scene, handle: Sc
         result = await handle.result()
     except WorkflowFailureError as error:
         status, failure = run_failure(error)
+        if scene.run_id == run.run_id and scene.status == status:
+            failure = _recorded_failure(scene) or failure  # it knows the step of a cancel, too
         return Outcome(scene, status, run, progress=progress, failure=failure)
     film = film_of(open_session.settings, scene)
     return Outcome(scene, SceneStatus.COMPLETED, run, progress=progress, result=result, film=film)

@@ -16,7 +16,6 @@ from models.inputs import SceneDraft
 from models.tables import Scene
 from runtime.catalog import add_scene
 from runtime.settings import Settings
-from runtime.wiring import object_store
 
 app = typer.Typer(help="What is to be filmed, and filming it.", no_args_is_help=True)
 
@@ -118,4 +117,6 @@ def _workshop(settings: Settings, draft: SceneDraft) -> Workshop | None:
     """Only a headshot file needs the object store."""
     if draft.headshot is None or draft.headshot.startswith(("http://", "https://")):
         return None
+    from runtime.wiring import object_store
+
     return Workshop(object_store(settings), settings.data_dir / "scratch")
