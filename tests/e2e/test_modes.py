@@ -12,7 +12,6 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from models.enums import AnchorSource, FailureCode, GenerationMode, JobState, LogLevel, SceneStatus, Step, StepState
-from models.tables import Scene
 from runtime.launching import mend, query_progress
 from runtime.search_attributes import missing_search_attributes
 from studio.media.portrait import draw_portrait
@@ -174,7 +173,7 @@ async def test_starting_a_running_scene_attaches_to_its_run(stack: Stack) -> Non
     try:
         first = await stack.start(scene)
         second = await stack.start(scene)
-        await _until_waiting(stack, scene, Step.IMAGE)
+        await stack.until(scene, Step.IMAGE, JobState.ACCEPTED)
         await first.cancel()
         with pytest.raises(WorkflowFailureError):
             await first.result()
@@ -195,7 +194,7 @@ async def test_a_terminated_run_is_mended_when_somebody_looks(stack: Stack) -> N
     await stack.control("POST", "/control/faults", json=STUCK)
     try:
         handle = await stack.start(scene)
-        await _until_waiting(stack, scene, Step.IMAGE)
+        await stack.until(scene, Step.IMAGE, JobState.ACCEPTED)
         await handle.terminate("test")
         left = await stack.reload(scene)
         mended = await mend(stack.parts.database, stack.servers.client, left)
@@ -205,15 +204,6 @@ async def test_a_terminated_run_is_mended_when_somebody_looks(stack: Stack) -> N
     assert left.status == SceneStatus.GENERATING
     assert mended.status == SceneStatus.CANCELED
     assert "terminated" in (mended.failure_detail or "")
-
-
-async def _until_waiting(stack: Stack, scene: Scene, step: Step) -> None:
-    """Wait until the step's purchase is with the vendor."""
-    for _ in range(200):
-        if any(job.step == step and job.state == JobState.ACCEPTED for job in await stack.jobs(scene)):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{step} was never accepted")
 
 
 async def _cli(stack: Stack, *arguments: str) -> Any:

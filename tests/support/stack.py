@@ -1,5 +1,6 @@
 """The whole of Devatar on this machine, as `make demo` runs it, for tests: small pictures, its own folder and ports."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 from activities.workshop import Workshop
+from models.enums import JobState, Step
 from models.inputs import IdentityDraft, SceneDraft
 from models.messages import GenerateSceneResult
 from models.tables import IdentityProfile, ProviderJob, Scene
@@ -68,6 +70,12 @@ class Stack:
         """All purchases for it."""
         async with self.parts.database.transaction() as tx:
             return await tx.jobs.of_scene(scene.id)
+
+    async def until(self, scene: Scene, step: Step, state: JobState) -> None:
+        """Wait until a purchase of the step is in this state. Raises TimeoutError after 30 s."""
+        async with asyncio.timeout(30):
+            while not any((job.step, job.state) == (step, state) for job in await self.jobs(scene)):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
     def lora(self, name: str) -> str:
         """The studio's address of a LoRA fixture."""

@@ -1,0 +1,137 @@
+"""Record one history of each kind of run: `python -m tests.workflows.record`.
+
+Old files stay: a history that was ever recorded must replay for as long as such a run may be open. New code that makes
+other decisions gets new files under new names.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from temporalio.client import WorkflowFailureError
+
+from models.enums import JobState, Step
+from models.tables import Scene
+from runtime.launching import SceneHandle, scene_handle
+from studio.media.portrait import draw_portrait
+from tests.support.stack import Stack, running_stack
+
+HISTORIES = Path(__file__).parent / "histories"
+TWIN: dict[str, Any] = {"generation_mode": "digital-twin"}
+
+
+async def _twin_loop(stack: Stack) -> Scene:
+    return await _film(stack, **TWIN)
+
+
+async def _twin_cover(stack: Stack) -> Scene:
+    text = "Hello, and thank you for watching. Today I want to show you how this little film was made for you."
+    return await _film(stack, dialogue=text, clip_policy="cover", **TWIN)
+
+
+async def _reused(stack: Stack) -> Scene:
+    scene = await _film(stack, **TWIN)
+    await stack.film(scene)
+    return scene
+
+
+async def _standard_text(stack: Stack) -> Scene:
+    return await _film(stack)
+
+
+async def _standard_headshot(stack: Stack) -> Scene:
+    headshot = stack.servers.data_dir / "headshot.png"
+    headshot.write_bytes(draw_portrait("a face", face="x", seed=1, width=640, height=480))
+    return await _film(stack, headshot=str(headshot))
+
+
+async def _twin_fallback(stack: Stack) -> Scene:
+    return await _film(stack, person={"lora_url": None}, **TWIN)
+
+
+async def _failed_lora(stack: Stack) -> Scene:
+    return await _film(stack, person={"lora_url": stack.lora("missing.safetensors")}, **TWIN)
+
+
+async def _retried_and_bought_again(stack: Stack) -> Scene:
+    for fault in (
+        {"provider": "elevenlabs", "fault": "rate_limited", "parameters": {"retry_after": 1}},
+        {"provider": "fal", "model": "fal-ai/flux-lora", "fault": "completed_with_error"},
+    ):
+        await stack.control("POST", "/control/faults", json=fault)
+    return await _film(stack, **TWIN)
+
+
+async def _canceled(stack: Stack) -> Scene:
+    stuck = {"provider": "fal", "model": "fal-ai/flux-lora", "fault": "stuck"}
+    await stack.control("POST", "/control/faults", json=stuck)
+    scene = await _scene(stack, {}, TWIN)
+    handle = await stack.start(scene)
+    await stack.until(scene, Step.IMAGE, JobState.ACCEPTED)
+    await handle.cancel()
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return scene
+
+
+KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
+    "twin_loop": _twin_loop,
+    "twin_cover": _twin_cover,
+    "twin_fallback": _twin_fallback,
+    "standard_text": _standard_text,
+    "standard_headshot": _standard_headshot,
+    "reused": _reused,
+    "failed_lora": _failed_lora,
+    "retried_and_bought_again": _retried_and_bought_again,
+    "canceled": _canceled,
+}
+
+
+async def _film(stack: Stack, *, person: dict[str, Any] | None = None, **fields: Any) -> Scene:
+    scene = await _scene(stack, person or {}, fields)
+    with suppress(WorkflowFailureError):
+        await stack.film(scene)
+    return scene
+
+
+async def _scene(stack: Stack, about: dict[str, Any], fields: dict[str, Any]) -> Scene:
+    number = stack.unique()
+    person = await stack.identity(**about)
+    given: dict[str, Any] = {"identity": person.name, "seed": number, **fields}
+    return await stack.scene(given.pop("dialogue", f"This is number {number}."), **given)
+
+
+async def _history(handle: SceneHandle) -> str:
+    """The history as JSON, without the name of the machine that it was recorded on."""
+    document = json.loads((await handle.fetch_history()).to_json())
+    return json.dumps(_anonymous(document), indent=1) + "\n"
+
+
+def _anonymous(value: object, name: str = "") -> object:
+    """Without the machine's name in `identity` and without stack traces, which hold paths."""
+    if isinstance(value, dict):
+        fields = cast(dict[str, object], value)
+        return {key: _anonymous(item, key) for key, item in fields.items() if key != "stackTrace"}
+    if isinstance(value, list):
+        return [_anonymous(item) for item in cast(list[object], value)]
+    return "recorded" if name == "identity" and isinstance(value, str) else value
+
+
+async def main(prefix: str) -> None:
+    """Record all kinds into files that start with `prefix`."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with running_stack(Path(folder), "320x180") as stack:
+            for name, film in KINDS.items():
+                scene = await film(stack)
+                history = await _history(scene_handle(stack.servers.client, scene.id))
+                (HISTORIES / f"{prefix}_{name}.json").write_text(history)
+                sys.stdout.write(f"{name}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""Recorded runs replay with today's code: workflow code is forever."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from workflows.generate_scene import GenerateSceneWorkflow
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+KINDS = {
+    "twin_loop",
+    "twin_cover",
+    "twin_fallback",
+    "standard_text",
+    "standard_headshot",
+    "reused",
+    "failed_lora",
+    "retried_and_bought_again",
+    "canceled",
+}
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_recorded_run_replays(path: Path) -> None:
+    """Today's code makes the same decisions from the same history."""
+    await _replay(path.stem, _read(path))
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_run_replays_from_every_point_it_was_at(path: Path) -> None:
+    """A worker may take over a run after any of its workflow tasks, so each beginning replays too."""
+    events = _read(path)["events"]
+    completed = [n for n, event in enumerate(events, 1) if event["eventType"] == "EVENT_TYPE_WORKFLOW_TASK_COMPLETED"]
+    for end in completed:
+        await _replay(path.stem, {"events": events[:end]})
+
+
+def test_each_kind_of_run_is_recorded() -> None:
+    """No kind has lost its recording."""
+    assert {path.stem.split("_", 1)[1] for path in HISTORIES} >= KINDS
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_history_holds_no_signed_link_and_no_bytes(path: Path) -> None:
+    """What stands behind a link's question mark may be a signature, and media is large: neither may enter history."""
+    text = path.read_text()
+    payloads = "".join(_payloads(json.loads(text)))
+
+    assert "scene_id" in payloads
+    assert not re.search(r"https?://[^\s\"]*\?", payloads)
+    assert len(text) < 400_000
+
+
+async def _replay(workflow_id: str, document: dict[str, Any]) -> None:
+    replayer = Replayer(workflows=[GenerateSceneWorkflow], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(WorkflowHistory.from_json(workflow_id, document))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
+
+
+def _payloads(value: object) -> list[str]:
+    """Every decoded payload of a history."""
+    if isinstance(value, dict):
+        fields = cast(dict[str, object], value)
+        data = fields.get("data")
+        own = [base64.b64decode(data).decode()] if isinstance(data, str) and "metadata" in fields else []
+        return own + [text for item in fields.values() for text in _payloads(item)]
+    return [text for item in cast(list[object], value) for text in _payloads(item)] if isinstance(value, list) else []
