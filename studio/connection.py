@@ -12,7 +12,7 @@ _transports: dict[tuple[str, int], asyncio.BaseTransport] = {}
 class TrackedProtocol(H11Protocol):
     """uvicorn's h11 protocol, with each open connection findable by the client's address."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Remembers the transport under the client's address."""
         super().connection_made(transport)
         if self.client is not None:

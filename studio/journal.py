@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,9 +35,9 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > MAX_STRING:
         return f"<{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()}>"
     if isinstance(value, dict):
-        return {key: _shortened(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: _shortened(item) for key, item in cast("JsonObject", value).items()}
     if isinstance(value, list):
-        return [_shortened(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_shortened(item) for item in cast("list[Any]", value)]
     return value
 
 

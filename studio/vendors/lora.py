@@ -3,7 +3,7 @@
 import hashlib
 import json
 import struct
-from typing import Any
+from typing import Any, cast
 
 from studio.fetch import FetchError, fetch_start
 
@@ -40,7 +40,7 @@ def _parsed(header: bytes) -> dict[str, Any]:
         raise FetchError("not a safetensors file: invalid header") from None
     if not isinstance(entries, dict):
         raise FetchError("not a safetensors file: invalid header")
-    return entries  # pyright: ignore[reportUnknownVariableType]
+    return cast("dict[str, Any]", entries)
 
 
 def _check_size(entries: dict[str, Any], head_bytes: int, total: int | None) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -83,7 +83,7 @@ class Sync:
             body: Any = await request.json()
         except ValueError:
             return None
-        return str(body.get("model")) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        return str(cast("JsonObject", body).get("model")) if isinstance(body, dict) else None
 
     async def generate(self, request: Request) -> Response:
         """Accepts a generation (201); the same key and body give the first one again."""
@@ -93,7 +93,7 @@ class Sync:
         body = await parse_request(request, self._context.store)
         if isinstance(body, Response):
             return body
-        held = body.model_dump(mode="json", exclude_none=True)
+        held = body.model_dump(mode="json", exclude_none=True, by_alias=True)
         fingerprint = hashlib.sha256(canonical(held).encode()).hexdigest()
         if key is not None and key in self._context.store.keys:
             return self._replayed(key, fingerprint)
@@ -115,7 +115,7 @@ class Sync:
             model=body.model,
             body=held,
             created_at=self._context.now(),
-            callback=body.webhookUrl,
+            callback=body.webhook_url,
             faults=self._context.faults.take_for_job(self.name, body.model),
         )
         self._jobs.accept(job, Charge(0, "frame", 0), key=key, priced=False)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from studio.state import JsonObject
 from studio.vendors.strict import Strict
@@ -12,23 +13,29 @@ SyncMode = Literal["bounce", "loop", "cut_off", "silence", "remap"]
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 
-class TextProvider(Strict):
+class Camel(Strict):
+    """A body whose names are camel case on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class TextProvider(Camel):
     """Speech that sync.so itself has made by ElevenLabs."""
 
     name: Literal["elevenlabs"]
-    voiceId: str  # noqa: N815  (the wire's name)
+    voice_id: str
     script: Annotated[str, Field(min_length=1)]
     stability: Unit | None = None
-    similarityBoost: Unit | None = None  # noqa: N815  (the wire's name)
+    similarity_boost: Unit | None = None
 
 
-class Item(Strict):
+class Item(Camel):
     """One input: a video, an image, an audio or a text to speak."""
 
     type: Literal["video", "image", "audio", "text"]
     url: str | None = None
-    assetId: str | None = None  # noqa: N815  (the wire's name)
-    refId: str | None = None  # noqa: N815  (the wire's name)
+    asset_id: str | None = None
+    ref_id: str | None = None
     provider: TextProvider | None = None
 
     @model_validator(mode="after")
@@ -53,16 +60,16 @@ class Options(BaseModel):
     prompt: str | None = None
 
 
-class GenerateInput(Strict):
+class GenerateInput(Camel):
     """POST /v2/generate."""
 
     model: Model
     input: Annotated[list[Item], Field(min_length=1)]
     options: Options | None = None
     segments: Annotated[list[dict[str, Any]], Field(max_length=0)] | None = None
-    webhookUrl: str | None = None  # noqa: N815  (the wire's name)
-    outputFileName: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,255}$")] | None = None  # noqa: N815  (the wire's name)
-    projectId: str | None = None  # noqa: N815  (the wire's name)
+    webhook_url: str | None = None
+    output_file_name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,255}$")] | None = None
+    project_id: str | None = None
 
     @model_validator(mode="after")
     def _has_one_picture_and_one_sound(self) -> "GenerateInput":

@@ -46,7 +46,7 @@ class SyncWork:
             film = await self._context.renderer.run(make_lipsync, video, audio, sync_mode=body.sync_mode())
         except ValueError:
             raise failed("generation_pipeline_failed") from None
-        name = f"{body.outputFileName or 'output'}-{job.id}.mp4"
+        name = f"{body.output_file_name or 'output'}-{job.id}.mp4"
         self._context.store.put_output(name, film, "video/mp4", job.id)
         facts = await asyncio.to_thread(media_facts, film)
         return {"file": name, "duration_s": round(facts.video_s or 0.0, 3)}
@@ -103,7 +103,11 @@ class SyncWork:
             raise failed("generation_text_length_exceeded")
         try:
             speech = await self._context.renderer.run(
-                make_speech, item.provider.script, voice=item.provider.voiceId, speed=1.0, output_format="mp3_44100_128"
+                make_speech,
+                item.provider.script,
+                voice=item.provider.voice_id,
+                speed=1.0,
+                output_format="mp3_44100_128",
             )
         except UnspeakableError:
             raise failed("generation_input_validation_failed", "The script has nothing to say.") from None

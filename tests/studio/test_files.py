@@ -2,6 +2,7 @@
 
 import json
 import struct
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from tests.support.studio import Studio
 FIRST = {"Range": "bytes=0-65535"}
 
 
-async def header_of(http: httpx.AsyncClient, url: str) -> tuple[dict[str, object], int, int]:
+async def header_of(http: httpx.AsyncClient, url: str) -> tuple[dict[str, Any], int, int]:
     """The parsed safetensors header, its length with the length field, and the file's whole size."""
     start = await http.get(url, headers=FIRST)
     total = int(start.headers["content-range"].rpartition("/")[2])
@@ -27,7 +28,7 @@ async def test_the_lora_is_a_real_flux_lora_of_256_mb(studio: Studio, http: http
     entries, head, total = await header_of(http, studio.lora_url())
     tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
     assert round(total / 1024 / 1024) == 256
-    assert head + max(entry["data_offsets"][1] for entry in tensors.values()) == total  # type: ignore[index]
+    assert head + max(entry["data_offsets"][1] for entry in tensors.values()) == total
     assert any(name.startswith("transformer.single_transformer_blocks.37.") for name in tensors)
     assert any(name.endswith("lora_A.weight") for name in tensors)
 
