@@ -1,5 +1,6 @@
 """The command line under test: in this process for speed, or as the program that people start."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,9 +14,11 @@ from typing import Any
 from typer.testing import CliRunner
 
 from cli.app import app
+from runtime.launching import polling_workers
 from runtime.settings import ROOT, Settings
 from tests.support.stack import Stack
 
+READY_S = 30.0
 NOWHERE = "http://127.0.0.1:1"  # nothing listens there: no test reaches a vendor by mistake
 
 
@@ -48,6 +51,10 @@ class Program:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
+
+    async def waited(self, *arguments: str, **variables: str) -> Answer:
+        """Run a command that takes long while the event loop of the test goes on."""
+        return await asyncio.to_thread(self.run, *arguments, **variables)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the program itself; its output comes line by line."""
@@ -83,6 +90,15 @@ def offline(folder: Path) -> Program:
 def on_stack(stack: Stack) -> Program:
     """Pointed at running servers, as the file that `make demo KEEP=1` leaves would point it."""
     return Program(stack.servers.environment)
+
+
+async def worker_ready(stack: Stack) -> None:
+    """Wait for the worker's first poll. Raises TimeoutError."""
+    async with asyncio.timeout(READY_S):
+        while True:
+            if await polling_workers(stack.servers.client, stack.parts.settings.task_queue):
+                return
+            await asyncio.sleep(0.1)
 
 
 def _settings_variables() -> set[str]:
