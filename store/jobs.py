@@ -21,6 +21,7 @@ _TIME_OF_STATE = {
     JobState.FAILED: "ended_at",
     JobState.CANCELED: "ended_at",
 }
+_GOOD_STATES = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED)
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,17 @@ class JobRepository:
         return (await self._session.exec(query)).first()
 
     async def add_intent(self, order: Order) -> ProviderJob:
-        """Insert INTENT under the next take; the caller's transaction raises IntegrityError when another was faster."""
-        latest = (await self._session.exec(self._of_step(order))).first()
-        take = 1 if latest is None else latest.take + 1
+        """Insert INTENT under the next take, unless the step has an unfinished purchase of the same thing by now.
+
+        The caller's transaction raises IntegrityError when another one was faster.
+        """
+        # One query for both questions: between two, another claim could commit and would be outbid by a second take.
+        takes = (await self._session.exec(self._of_step(order))).all()
+        for job in takes:
+            if job.fingerprint == order.fingerprint and job.state in OPEN_STATES:
+                job.run_id = order.run_id
+                return job
+        take = takes[0].take + 1 if takes else 1
         job = ProviderJob(
             scene_id=order.scene_id,
             run_id=order.run_id,
@@ -96,6 +105,8 @@ class JobRepository:
         job = await self.get(job_id, lock=True)
         check_move(JobState(job.state), to)
         job.state = to
+        if to in _GOOD_STATES:  # what went wrong on the way is in the log; a purchase that came out carries no error
+            job.error_code = job.error_detail = None
         if to in _TIME_OF_STATE:
             setattr(job, _TIME_OF_STATE[to], now())
         for name, value in changes.items():

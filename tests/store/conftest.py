@@ -1,0 +1,57 @@
+"""The two databases under one suite: SQLite in a file, and a real PostgreSQL."""
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+
+from runtime.migrate import upgrade
+from store.database import Database
+from tests.support.databases import migrated_sqlite, opened, sqlite_copy
+from tests.support.postgres import Postgres, running_postgres
+
+TEMPLATE = "migrated"
+KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Postgres]:
+    """One server for the run, with a migrated database to copy from."""
+    with running_postgres() as server:
+        upgrade(server.create(TEMPLATE))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy from."""
+    return migrated_sqlite(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """The address of a database without tables; each test that asks for it runs once per kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh() as address:
+        yield address
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Generator[str]:
+    """The address of a migrated database with no rows; each test that asks for it runs once per kind."""
+    if request.param == "sqlite":
+        yield sqlite_copy(sqlite_template, tmp_path)
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh(TEMPLATE) as address:
+        yield address
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    """A migrated database with no rows."""
+    async with opened(url) as database:
+        yield database

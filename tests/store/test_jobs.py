@@ -1,0 +1,266 @@
+"""Purchases in the database: claims, moves, what is found again, what was spent."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from domain.jobs import MOVES, IllegalMoveError
+from models.enums import JobState, Step
+from models.tables import ProviderJob, now
+from store.database import Database
+from store.jobs import Order
+from tests.support.databases import order, stored_scene
+
+S = JobState
+PATH = {
+    S.INTENT: (),
+    S.SENT: (S.SENT,),
+    S.UNKNOWN: (S.SENT, S.UNKNOWN),
+    S.ACCEPTED: (S.SENT, S.ACCEPTED),
+    S.SUCCEEDED: (S.SENT, S.ACCEPTED, S.SUCCEEDED),
+    S.STORED: (S.SENT, S.ACCEPTED, S.SUCCEEDED, S.STORED),
+    S.FAILED: (S.SENT, S.FAILED),
+    S.CANCELED: (S.CANCELED,),
+}
+
+
+async def claim(database: Database, wanted: Order) -> ProviderJob | None:
+    """Claim as the purchases do; None when another was faster."""
+    try:
+        async with database.transaction() as tx:
+            return await tx.jobs.add_intent(wanted)
+    except IntegrityError:
+        return None
+
+
+async def job_at(database: Database, *states: JobState, wanted: Order | None = None, **changes: Any) -> ProviderJob:
+    """A purchase that went through `states`."""
+    job = await claim(database, wanted or order())
+    assert job is not None
+    async with database.transaction() as tx:
+        for state in states:
+            job = await tx.jobs.move(job.id, state, **changes)
+    return job
+
+
+async def jobs(database: Database) -> list[ProviderJob]:
+    async with database.transaction() as tx:
+        return await tx.jobs.of_scene("scene1")
+
+
+async def test_intent(database: Database) -> None:
+    """A claim is a row in INTENT with its key and everything that was ordered."""
+    await stored_scene(database)
+    await claim(database, order())
+    (job,) = await jobs(database)
+    assert (job.state, job.take, job.idempotency_key) == (S.INTENT, 1, "scene1-video-1-1")
+    assert (job.request, job.estimated_cost_micros, job.actual_cost_micros) == ({"prompt": "p"}, 100, None)
+    assert job.sent_at is None
+
+
+@pytest.mark.parametrize("racers", [2, 10])
+async def test_claim_race(database: Database, racers: int) -> None:
+    """However many claim the same step at once, there is one purchase, and whoever gets a row gets that one."""
+    await stored_scene(database)
+    won = await asyncio.gather(*(claim(database, order(run_id=f"run{n}")) for n in range(racers)))
+    (job,) = await jobs(database)
+    assert {each.id for each in won if each} == {job.id}
+
+
+@pytest.mark.parametrize("state", [S.INTENT, S.SENT, S.UNKNOWN, S.ACCEPTED, S.SUCCEEDED])
+async def test_claim_after_claim(database: Database, state: JobState) -> None:
+    """A claim that comes late gets the unfinished purchase, wherever it stands, and carries it on."""
+    await stored_scene(database)
+    first = await job_at(database, *PATH[state])
+    second = await claim(database, order(run_id="run2"))
+    assert second is not None
+    assert (second.id, second.run_id, second.state) == (first.id, "run2", state)
+
+
+@pytest.mark.parametrize("state", [S.STORED, S.FAILED, S.CANCELED])
+async def test_next_take(database: Database, state: JobState) -> None:
+    """After a purchase that is over comes the next take, under a key of its own."""
+    await stored_scene(database)
+    await job_at(database, *PATH[state])
+    second = await claim(database, order())
+    assert second is not None
+    assert (second.take, second.idempotency_key) == (2, "scene1-video-1-2")
+
+
+async def test_claims_apart(database: Database) -> None:
+    """Another clip, step or content is another purchase; another content of the same clip is its next take."""
+    await stored_scene(database)
+    wanted = [order(), order(clip=2), order(step=Step.IMAGE, clip=None), order(fingerprint="e" * 64)]
+    claimed = [await claim(database, each) for each in wanted]
+    keys = [each and each.idempotency_key for each in claimed]
+    assert keys == ["scene1-video-1-1", "scene1-video-2-1", "scene1-image-1", "scene1-video-1-2"]
+
+
+@pytest.mark.parametrize(("state", "to"), list(itertools.product(JobState, JobState)))
+async def test_moves(database: Database, state: JobState, to: JobState) -> None:
+    """Each move of the table is made and timed; any other is refused and changes nothing."""
+    await stored_scene(database)
+    job = await job_at(database, *PATH[state])
+    if to in MOVES[state]:
+        async with database.transaction() as tx:
+            await tx.jobs.move(job.id, to)
+    else:
+        with pytest.raises(IllegalMoveError):
+            async with database.transaction() as tx:
+                await tx.jobs.move(job.id, to, request_id="changed")
+    (found,) = await jobs(database)
+    assert found.state == (to if to in MOVES[state] else state)
+    assert found.request_id is None
+    ended = found.state in (S.FAILED, S.CANCELED)
+    assert (found.ended_at is not None) is ended
+
+
+async def test_move_race(database: Database) -> None:
+    """Of two that make the same move at once one makes it, and the other sees that it is made."""
+    await stored_scene(database)
+    job = await job_at(database)
+
+    async def send() -> bool:
+        try:
+            async with database.transaction() as tx:
+                await tx.jobs.move(job.id, S.SENT)
+                await asyncio.sleep(0.01)
+        except IllegalMoveError:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(*(send() for _ in range(5)))) == [False] * 4 + [True]
+
+
+async def test_unknown_job(database: Database) -> None:
+    """A purchase that does not exist is a KeyError that names it."""
+    with pytest.raises(KeyError, match="nothing"):
+        async with database.transaction() as tx:
+            await tx.jobs.move("nothing", S.SENT)
+
+
+async def test_times_of_states(database: Database) -> None:
+    """A purchase keeps when it reached each state."""
+    await stored_scene(database)
+    began = now()
+    job = await job_at(database, *PATH[S.STORED])
+    times = [job.sent_at, job.accepted_at, job.succeeded_at, job.stored_at]
+    assert all(time is not None and began <= time <= now() for time in times)
+    assert job.ended_at is None
+
+
+async def test_error_is_cleared(database: Database) -> None:
+    """A purchase that was found again after a lost answer carries no error; one that waits for a resend does."""
+    await stored_scene(database)
+    job = await job_at(database, S.SENT, S.UNKNOWN, error_code="timed_out", error_detail="lost")
+    assert (job.error_code, job.error_detail) == ("timed_out", "lost")
+    async with database.transaction() as tx:
+        job = await tx.jobs.move(job.id, S.INTENT)
+    assert (job.error_code, job.error_detail) == ("timed_out", "lost")
+    async with database.transaction() as tx:
+        await tx.jobs.move(job.id, S.SENT)
+        job = await tx.jobs.move(job.id, S.ACCEPTED, request_id="r1")
+    assert (job.error_code, job.error_detail, job.request_id) == (None, None, "r1")
+
+
+@pytest.mark.parametrize("state", JobState)
+async def test_find_open(database: Database, state: JobState) -> None:
+    """What a step has not finished buying is found by step, clip and content, and becomes the asking run's."""
+    await stored_scene(database)
+    job = await job_at(database, *PATH[state])
+    async with database.transaction() as tx:
+        found = await tx.jobs.find_open(order(run_id="run2"))
+        others = [await tx.jobs.find_open(other) for other in (order(clip=2), order(fingerprint="e" * 64))]
+    assert others == [None, None]
+    if MOVES[state]:
+        assert found is not None
+        assert (found.id, found.run_id) == (job.id, "run2")
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("state", JobState)
+async def test_find_stored(database: Database, state: JobState) -> None:
+    """A result is found by its content alone, for any scene, once it is stored."""
+    await stored_scene(database)
+    job = await job_at(database, *PATH[state])
+    async with database.transaction() as tx:
+        found = await tx.jobs.find_stored("f" * 64)
+        assert await tx.jobs.find_stored("e" * 64) is None
+    assert (found and found.id) == (job.id if state is S.STORED else None)
+
+
+async def test_find_newest_stored(database: Database) -> None:
+    """Of several results of the same thing the newest is found."""
+    await stored_scene(database)
+    await job_at(database, *PATH[S.STORED])
+    newest = await job_at(database, *PATH[S.STORED])
+    async with database.transaction() as tx:
+        found = await tx.jobs.find_stored("f" * 64)
+    assert found is not None
+    assert found.id == newest.id
+
+
+async def test_open_of_run(database: Database) -> None:
+    """What a run has open is found; what is over, or another run's, is not."""
+    await stored_scene(database)
+    for clip, state in enumerate(JobState, 1):
+        await job_at(database, *PATH[state], wanted=order(clip=clip))
+    await job_at(database, wanted=order(clip=99, run_id="run2"))
+    async with database.transaction() as tx:
+        found = await tx.jobs.open_of_run("scene1", "run1")
+    assert {JobState(job.state) for job in found} == {state for state in JobState if MOVES[state]}
+
+
+async def test_stored_as(database: Database) -> None:
+    """Purchases are found by the key of the object that they left."""
+    await stored_scene(database)
+    job = await job_at(database, *PATH[S.STORED], artifact={"key": "artifacts/a.mp4", "size": 1})
+    await job_at(database, wanted=order(clip=2))
+    async with database.transaction() as tx:
+        found = await tx.jobs.stored_as("artifacts/a.mp4")
+        assert await tx.jobs.stored_as("artifacts/b.mp4") == []
+    assert [each.id for each in found] == [job.id]
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [
+        ((), False),
+        ((S.CANCELED,), False),
+        ((S.SENT, S.INTENT), False),
+        ((S.SENT, S.FAILED), False),
+        ((S.SENT, S.ACCEPTED, S.FAILED), False),
+        ((S.SENT, S.ACCEPTED, S.CANCELED), False),
+        ((S.SENT,), True),
+        ((S.SENT, S.UNKNOWN), True),
+        ((S.SENT, S.ACCEPTED), True),
+        ((S.SENT, S.ACCEPTED, S.SUCCEEDED), True),
+        ((S.SENT, S.ACCEPTED, S.SUCCEEDED, S.STORED), True),
+        ((S.SENT, S.ACCEPTED, S.SUCCEEDED, S.FAILED), True),
+    ],
+    ids=str,
+)
+async def test_what_counts_as_spent(database: Database, path: tuple[JobState, ...], counts: bool) -> None:
+    """Spent is what the vendor may bill: a job that it finished is paid for, whatever became of its result here."""
+    await stored_scene(database)
+    await job_at(database, *path)
+    async with database.transaction() as tx:
+        assert await tx.jobs.spent_on("scene1") == (100 if counts else 0)
+
+
+async def test_spent(database: Database) -> None:
+    """The vendor's figure goes before the estimate, also when it is 0; other scenes' purchases are theirs."""
+    await stored_scene(database)
+    await stored_scene(database, "scene2")
+    await job_at(database, S.SENT, wanted=order(clip=1))
+    await job_at(database, *PATH[S.STORED], wanted=order(clip=2), actual_cost_micros=7)
+    await job_at(database, *PATH[S.STORED], wanted=order(clip=3), actual_cost_micros=0)
+    await job_at(database, S.SENT, wanted=order("scene2", estimated_cost_micros=10**12))
+    async with database.transaction() as tx:
+        assert await tx.jobs.spent_on("scene1") == 107
+        assert await tx.jobs.spent_on("scene2") == 10**12
+        assert await tx.jobs.spent_on("nothing") == 0
