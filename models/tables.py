@@ -25,6 +25,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_JSON = JSON(none_as_null=True)  # unset is SQL's NULL, not JSON's, so that `IS NULL` finds it
+_NOTE_UPDATE = {"onupdate": now}
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC time, on SQLite too, which itself keeps no zone."""
 
@@ -39,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Read UTC."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
 class IdentityProfile(SQLModel, table=True):
@@ -75,7 +79,7 @@ class IdentityProfile(SQLModel, table=True):
     is_default: bool = False
     is_active: bool = True
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
-    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
 
 
 class Scene(SQLModel, table=True):
@@ -97,12 +101,12 @@ class Scene(SQLModel, table=True):
     aspect_ratio: str = "16:9"
     clip_policy: str = "loop"
     headshot_url: str | None = Field(default=None, sa_type=Text)
-    headshot: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    headshot: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON))
     voice_id: str | None = None
     seed: int | None = Field(default=None, sa_type=BigInteger)
     generation_mode: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
-    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
 
     status: str = Field(default=SceneStatus.DRAFT, index=True)
     failure_code: str | None = None
@@ -128,7 +132,7 @@ class Scene(SQLModel, table=True):
     negative_prompt: str | None = Field(default=None, sa_type=Text)
     image_seed: int | None = Field(default=None, sa_type=BigInteger)
     lora_fingerprint: str | None = None
-    clip_seconds: list[int] | None = Field(default=None, sa_column=Column(JSON))
+    clip_seconds: list[int] | None = Field(default=None, sa_column=Column(_JSON))
     speech_duration_s: float | None = None
     film_duration_s: float | None = None
     artifacts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -156,8 +160,8 @@ class ProviderJob(SQLModel, table=True):
     estimated_cost_micros: int = Field(sa_type=BigInteger)
     actual_cost_micros: int | None = Field(default=None, sa_type=BigInteger)
     seed: int | None = Field(default=None, sa_type=BigInteger)
-    artifact: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
-    alignment: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    artifact: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON))
+    alignment: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON))
     error_code: str | None = None
     error_detail: str | None = Field(default=None, sa_type=Text)
     intent_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

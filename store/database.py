@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy import event, inspect
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.rejections import RejectedError
 from store.identities import IdentityRepository
 from store.jobs import JobRepository
 from store.logs import LogRepository
@@ -20,6 +21,13 @@ from store.scenes import SceneRepository
 SQLITE_BUSY_TIMEOUT_MS = 15_000  # writers queue behind one another; each transaction here takes milliseconds
 POOL_SIZE = 10  # connections a process; a worker runs at most some dozens of activities, each short in the database
 MAX_OVERFLOW = 10
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,13 @@ class Transaction:
 
 
 class Database:
-    """PostgreSQL or SQLite behind one interface. `url` may name no driver: `postgresql://...`, `sqlite:///file`."""
+    """PostgreSQL or SQLite behind one interface. `url` may name no driver: `postgresql://...`, `sqlite:///file`.
+
+    Raises RejectedError for any other address.
+    """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        driver = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"}
-        parsed = parsed.set(drivername=driver.get(parsed.drivername, parsed.drivername))
+        parsed = _parsed(url)
         self.backend = parsed.get_backend_name()
         pool = {} if self.backend == "sqlite" else {"pool_size": POOL_SIZE, "max_overflow": MAX_OVERFLOW}
         self.engine: AsyncEngine = create_async_engine(parsed, pool_pre_ping=True, **pool)
@@ -58,11 +67,14 @@ class Database:
 
     async def check(self) -> str:
         """One line for people. Raises DatabaseUnavailableError."""
+        where = self.engine.url.render_as_string(hide_password=True)
         try:
             async with self.engine.connect() as connection:
-                await connection.execute(text("SELECT count(*) FROM scene"))
+                migrated = await connection.run_sync(_has_tables)
         except (DBAPIError, OSError) as error:
-            raise DatabaseUnavailableError(str(error).splitlines()[0]) from error
+            raise DatabaseUnavailableError(f"{where}: {str(error).splitlines()[0]}") from error
+        if not migrated:
+            raise DatabaseUnavailableError(f"{where} has no tables yet: run `make migrate`")
         return f"{self.backend} answers"
 
     async def close(self) -> None:
@@ -72,6 +84,24 @@ class Database:
 
 class DatabaseUnavailableError(Exception):
     """The database does not answer, or was never migrated."""
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # neither is shown: both may quote the password
+        parsed = None
+    if parsed is None or parsed.drivername not in DRIVERS:
+        raise RejectedError(
+            "DATABASE_URL",
+            "it is no address of a database that we know",
+            "Write postgresql://user:password@host/name or sqlite:////path/to/file",
+        )
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
+def _has_tables(connection: Connection) -> bool:
+    return inspect(connection).has_table("scene")
 
 
 def _configure_sqlite(engine: AsyncEngine) -> None:
