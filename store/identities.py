@@ -24,10 +24,9 @@ class IdentityRepository:
         return await self._session.get(IdentityProfile, identity_id)
 
     async def find(self, reference: str) -> IdentityProfile | None:
-        """By id or by name, as people type either."""
-        query = select(IdentityProfile).where(
-            (col(IdentityProfile.id) == reference) | (col(IdentityProfile.name) == reference)
-        )
+        """By id or by name, as people type either; an id goes before a name that is spelled like it."""
+        is_id = col(IdentityProfile.id) == reference
+        query = select(IdentityProfile).where(is_id | (col(IdentityProfile.name) == reference)).order_by(is_id.desc())
         return (await self._session.exec(query)).first()
 
     async def taken_by(self, *, name: str, trigger_word: str) -> IdentityProfile | None:

@@ -24,8 +24,9 @@ class SceneRepository:
         return await self._session.get(Scene, scene_id, with_for_update=lock or None)
 
     async def find(self, reference: str) -> Scene | None:
-        """By id or by name, as people type either."""
-        query = select(Scene).where((col(Scene.id) == reference) | (col(Scene.name) == reference))
+        """By id or by name, as people type either; an id goes before a name that is spelled like it."""
+        is_id = col(Scene.id) == reference
+        query = select(Scene).where(is_id | (col(Scene.name) == reference)).order_by(is_id.desc())
         return (await self._session.exec(query)).first()
 
     async def list(self) -> list[Scene]:
