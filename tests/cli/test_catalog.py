@@ -8,7 +8,7 @@ from PIL import Image
 from models.enums import SceneStatus
 from runtime.settings import ROOT
 from store.database import Database
-from tests.cli.program import Program
+from tests.cli.program import Program, offline
 
 IDENTITY = ("identity", "add", "--name", "ann", "--display-name", "Ann", "--trigger-word", "TOK_ANN")
 SCENE = ("scene", "add", "--name", "hello", "--dialogue", "Hello there.")
@@ -106,18 +106,27 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_told_and_nothing_is_added(program: Program, name: str) -> None:
-    """Exit code 2, the field or option named on standard error, nothing on standard output, nothing written."""
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> Program:
+    """One identity and one scene; for tests that add nothing."""
+    folder = tmp_path_factory.mktemp("stocked")
+    (folder / "devatar.db").write_bytes(empty_database)
+    program = offline(folder)
     program.run(*IDENTITY)
     program.run(*SCENE)
+    return program
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_told_and_nothing_is_added(stocked: Program, name: str) -> None:
+    """Exit code 2, the field or option named on standard error, nothing on standard output, nothing written."""
     line, word = BAD[name]
-    answer = program.run(*line.split())
+    answer = stocked.run(*line.split())
     assert (answer.code, answer.out) == (2, "")
     assert word in answer.err
     assert "Traceback" not in answer.err
-    assert len(program.run("identity", "list", "--json").json) == 1
-    assert len(program.run("scene", "list", "--json").json) == 1
+    assert len(stocked.run("identity", "list", "--json").json) == 1
+    assert len(stocked.run("scene", "list", "--json").json) == 1
 
 
 def test_a_file_with_an_unknown_field_is_refused(program: Program, tmp_path: Path) -> None:
@@ -142,9 +151,9 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("line", UNKNOWN)
-def test_what_does_not_exist_has_its_own_exit_code(program: Program, line: str) -> None:
+def test_what_does_not_exist_has_its_own_exit_code(stocked: Program, line: str) -> None:
     """3, with the name that was typed and where to look; for programs as one JSON document."""
-    answer = program.run(*line.split(), "--json")
+    answer = stocked.run(*line.split(), "--json")
     assert answer.code == 3
     assert "'nobody'" in answer.err
     assert "starter.py" in answer.err

@@ -11,6 +11,7 @@ from models.tables import Scene
 from runtime.settings import load_settings
 
 KEY = "artifacts/ab/abc.mp4"
+UNSET = dict.fromkeys(("R2_BUCKET_NAME", "R2_PUBLIC_URL", "R2_ACCOUNT_ID", "DEVATAR_FILES_URL"), "")
 BUCKET = {
     "R2_BUCKET_NAME": "films",
     "R2_ENDPOINT_URL": "http://127.0.0.1:1",
@@ -21,9 +22,7 @@ BUCKET = {
 
 def film_with(tmp_path: Path, variables: dict[str, str], *, filmed: bool = True) -> Film | None:
     """The film of a completed scene under these settings."""
-    settings = load_settings(
-        {"DEVATAR_ENV_FILE": str(tmp_path / "no.env"), "DEVATAR_DATA_DIR": str(tmp_path)} | variables
-    )
+    settings = load_settings(UNSET | {"DEVATAR_ENV_FILE": str(tmp_path / "no.env")} | variables)
     film = ArtifactRef(key=KEY, media_type="video/mp4", size=1, sha256="abc").model_dump(mode="json")
     return film_of(settings, Scene(name="s", dialogue="Hi.", artifacts={"film": film} if filmed else {}))
 
@@ -45,6 +44,7 @@ def test_a_private_bucket_gives_a_link_that_says_when_it_ends(tmp_path: Path) ->
 def test_a_public_bucket_gives_its_lasting_address(tmp_path: Path) -> None:
     """Without a signature, so it neither expires nor needs a remark."""
     film = film_with(tmp_path, BUCKET | {"R2_PUBLIC_URL": "https://films.example"})
+    assert film is not None
     assert film == Film(key=KEY, url=f"https://films.example/{KEY}")
     assert film_lines(film) == [f"film: https://films.example/{KEY}"]
 
