@@ -1,13 +1,15 @@
 """docker-compose.temporal.yml: pinned, checked, ordered, on loopback alone, and in step with the settings."""
 
+import os
 import re
+import subprocess
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from runtime.settings import load_settings
-from tests.project.compose import VARIABLE, environment_of, load, resolve, services
+from tests.project.compose import FILE, VARIABLE, environment_of, load, resolve, services
 from tests.project.test_env_example import TEMPORAL, defaults
 
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+[A-Za-z0-9._-]*$")
@@ -161,3 +163,28 @@ def test_a_drain_is_not_cut_short() -> None:
 
     assert float(worker["stop_grace_period"].removesuffix("s")) > 2 * graceful
     assert resolve("${A:-${B:-c}}d$$") == "cd$"
+
+
+def compose_command() -> list[str] | None:
+    """Docker Compose as a plugin or as a program of its own, from version 2.23 on; None where there is none."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        try:
+            said = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        major, minor = (int(part) for part in said.strip().removeprefix("v").split(".")[:2])
+        if (major, minor) >= (2, 23):
+            return command
+    return None
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    """Where Docker Compose is installed it reads the file without a warning; elsewhere the tests above have to do."""
+    command = compose_command()
+    if command is None:
+        pytest.skip("Docker Compose is not installed")
+    arguments = ["--env-file", os.devnull, "--file", str(FILE), "config", "--quiet"]
+
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
