@@ -194,8 +194,8 @@ async def mend(database: Database, client: Client, scene: Scene) -> Scene:
 
 
 async def _outcome(client: Client, scene: Scene) -> tuple[SceneStatus, FailureCode, str] | None:
-    """How the recorded run ended; None while it runs."""
-    handle = client.get_workflow_handle(workflow_id(scene.id), run_id=scene.run_id)
+    """How the scene's newest run ended; None while it runs. A reset ends a run and goes on in another."""
+    handle = client.get_workflow_handle(workflow_id(scene.id))
     try:
         description: WorkflowExecutionDescription = await handle.describe(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:

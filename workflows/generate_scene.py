@@ -64,7 +64,8 @@ class GenerateSceneWorkflow:
 
     @workflow.init
     def __init__(self, request: GenerateSceneInput) -> None:
-        self._run = RunRef(scene_id=request.scene_id, run_id=workflow.info().run_id)
+        # The id that a reset keeps: a run that an operator resets stays the same run to the scene's record.
+        self._run = RunRef(scene_id=request.scene_id, run_id=workflow.info().original_execution_run_id)
         self._board = Board(request.scene_id)
         self._branches = Branches()
 

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from models.enums import AnchorSource, FailureCode, GenerationMode, JobState, LogLevel, SceneStatus, Step, StepState
-from runtime.launching import mend, query_progress
+from runtime.launching import mend, query_progress, scene_handle
 from runtime.search_attributes import missing_search_attributes
 from studio.media.portrait import draw_portrait
 from tests.support.stack import Stack
@@ -204,6 +204,25 @@ async def test_a_terminated_run_is_mended_when_somebody_looks(stack: Stack) -> N
     assert left.status == SceneStatus.GENERATING
     assert mended.status == SceneStatus.CANCELED
     assert "terminated" in (mended.failure_detail or "")
+
+
+async def test_a_run_that_is_reset_keeps_its_record_and_buys_nothing_again(stack: Stack) -> None:
+    """An operator's reset to the beginning runs everything anew from what is stored, and the record follows."""
+    identity = await stack.identity()
+    scene = await stack.scene("Once more.", identity=identity.name, generation_mode="digital-twin")
+    await stack.film(scene)
+    first = await stack.reload(scene)
+    before = len(await stack.bill())
+    handle = scene_handle(stack.servers.client, scene.id)
+    options = ["--workflow-id", handle.id, "--type", "FirstWorkflowTask", "--reason", "test"]
+    await _cli(stack, "workflow", "reset", *options)
+    await scene_handle(stack.servers.client, scene.id).result()
+    record = await mend(stack.parts.database, stack.servers.client, await stack.reload(scene))
+
+    assert len(await stack.bill()) == before
+    assert record.status == SceneStatus.COMPLETED
+    assert (record.run_id, record.artifacts) == (first.run_id, first.artifacts)
+    assert record.ended_at != first.ended_at
 
 
 async def _cli(stack: Stack, *arguments: str) -> Any:
