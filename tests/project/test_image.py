@@ -1,5 +1,6 @@
 """The worker's image: what its Dockerfile copies is enough to run, and no more than that."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import ROOT
+from tests.support.stack import Stack
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 NOT_IN_THE_IMAGE = {"studio", "tests", "bench", "docs", "examples"}
@@ -71,20 +73,31 @@ def test_what_is_copied_is_enough_to_run(command: list[str], tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_the_health_check_says_when_temporal_is_away() -> None:
-    """Run as the image runs it, against a port where nothing listens, it fails within its time."""
+def check_health(address: str) -> subprocess.CompletedProcess[str]:
+    """Run the health check's own command against an address."""
     code = re.search(r'CMD \["python", "-c", "(import asyncio.*)"\]', DOCKERFILE)
     assert code
-
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code[1]],
         cwd=ROOT,
-        env={**os.environ, "TEMPORAL_ADDRESS": "127.0.0.1:9"},
+        env={**os.environ, "TEMPORAL_ADDRESS": address},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+async def test_the_health_check_passes_where_temporal_answers(stack: Stack) -> None:
+    """A worker that can reach Temporal is healthy."""
+    done = await asyncio.to_thread(check_health, stack.servers.environment["TEMPORAL_ADDRESS"])
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_health_check_fails_where_nothing_answers() -> None:
+    """A worker that is cut off is not, and the check says why."""
+    done = check_health("127.0.0.1:9")
 
     assert done.returncode == 1
     assert "no Temporal service answers at 127.0.0.1:9" in done.stderr
