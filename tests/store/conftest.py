@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from models.tables import IdentityProfile
 from runtime.migrate import upgrade
 from store.database import Database
 from tests.support.databases import migrated_sqlite, opened, sqlite_copy
 from tests.support.postgres import Postgres, running_postgres
 
-TEMPLATE = "migrated"
+MIGRATED = "migrated"
 KINDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[Postgres]:
-    """One server for the run, with a migrated database to copy from."""
+    """One server for the run, with a migrated database that tests share one after another."""
     with running_postgres() as server:
-        upgrade(server.create(TEMPLATE))
+        upgrade(server.create(MIGRATED))
         yield server
 
 
@@ -46,8 +47,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -
         yield sqlite_copy(sqlite_template, tmp_path)
         return
     server: Postgres = request.getfixturevalue("postgres")
-    with server.fresh(TEMPLATE) as address:
-        yield address
+    server.empty(MIGRATED, IdentityProfile.metadata.tables)
+    yield server.url(MIGRATED)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
@@ -33,20 +33,24 @@ class Postgres:
         """The address of a database, as `DATABASE_URL` takes it."""
         return f"postgresql://{SUPERUSER}@/{database}?host={self.socket_folder}"
 
-    def create(self, database: str, template: str = "template1") -> str:
-        """A new database like `template`, to which nobody may be connected. Gives its address."""
-        self._execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+    def create(self, database: str) -> str:
+        """A new database without tables. Gives its address."""
+        self._execute(f'CREATE DATABASE "{database}"')
         return self.url(database)
 
     @contextmanager
-    def fresh(self, template: str = "template1") -> Generator[str]:
+    def fresh(self) -> Generator[str]:
         """The address of a new database that is dropped after the block: each takes some 8 MB."""
         name = f"test_{secrets.token_hex(6)}"
-        yield self.create(name, template)
+        yield self.create(name)
         self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def _execute(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+    def empty(self, database: str, tables: Iterable[str]) -> None:
+        """Forget all rows, which is some hundred times cheaper than a new database."""
+        self._execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE", database)
+
+    def _execute(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
