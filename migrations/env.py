@@ -3,9 +3,9 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from models.tables import Scene
+from models.admin_tables import ApiKey
 
-METADATA = Scene.metadata
+METADATA = ApiKey.metadata  # with it come the tables of `models.tables`
 
 
 def run() -> None:

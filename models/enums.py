@@ -155,3 +155,30 @@ class FailureCode(StrEnum):
     BUDGET_EXCEEDED = "budget_exceeded"
     CANCELED = "canceled"
     UNKNOWN = "unknown"
+
+
+class AssetKind(StrEnum):
+    """What a file that somebody brought is for."""
+
+    HEADSHOT = "HEADSHOT"
+    SCENE_IMAGE = "SCENE_IMAGE"
+    BACKGROUND = "BACKGROUND"
+    VOICE_SAMPLE = "VOICE_SAMPLE"
+    LORA_MODEL = "LORA_MODEL"
+
+
+class ApiScope(StrEnum):
+    """What an API key allows; none includes another."""
+
+    READ = "read"
+    WRITE = "write"
+    GENERATE = "generate"
+
+
+class Source(StrEnum):
+    """Where an effective value comes from: the first of these that has one."""
+
+    DATABASE = "database"
+    ENVIRONMENT = "environment"
+    DEFAULT = "default"
+    NONE = "none"

@@ -11,6 +11,7 @@ Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\S{1,
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 def _is_web_url(value: str) -> str:
@@ -39,7 +40,7 @@ class IdentityDraft(Draft):
     lora_url: WebUrl | None = None
     lora_scale: Share = 0.95
     base_model: FluxModel = FluxModel.FLUX_DEV
-    voice_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    voice_id: VoiceId | None = None
     voice_model: Line = "eleven_turbo_v2_5"
     voice_stability: Share = 0.5
     voice_similarity: Share = 0.8
@@ -65,5 +66,5 @@ class SceneDraft(Draft):
     aspect_ratio: AspectRatio = AspectRatio.LANDSCAPE
     clip_policy: ClipPolicy = ClipPolicy.LOOP
     headshot: str | None = None
-    voice_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    voice_id: VoiceId | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None

@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -27,6 +27,7 @@ def now() -> datetime:
 
 _JSON = JSON(none_as_null=True)  # unset is SQL's NULL, not JSON's, so that `IS NULL` finds it
 _NOTE_UPDATE = {"onupdate": now}
+_FIRST_VERSION = {"server_default": "1"}  # counts edits by people, so that none overwrites another unseen
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,6 +59,11 @@ class IdentityProfile(SQLModel, table=True):
             sqlite_where=text("is_default"),
             postgresql_where=text("is_default"),
         ),
+        CheckConstraint("is_active OR NOT is_default", name="default_identity_is_active"),
+        *(
+            CheckConstraint(f"{share} >= 0 AND {share} <= 1", name=f"{share}_is_share")
+            for share in ("lora_scale", "voice_stability", "voice_similarity", "voice_style")
+        ),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -78,8 +84,40 @@ class IdentityProfile(SQLModel, table=True):
     voice_speaker_boost: bool = True
     is_default: bool = False
     is_active: bool = True
+    version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
+
+
+class Project(SQLModel, table=True):
+    """Scenes that belong together, in their order."""
+
+    __tablename__ = "project"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(unique=True)
+    display_name: str
+    description: str | None = Field(default=None, sa_type=Text)
+    version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
+
+
+class Asset(SQLModel, table=True):
+    """A file that somebody brought; `size` in bytes, `width` and `height` in pixels, `duration_s` in seconds."""
+
+    __tablename__ = "asset"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str = Field(index=True)
+    name: str
+    artifact: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    size: int = Field(sa_type=BigInteger)
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    project_id: str | None = Field(default=None, foreign_key="project.id", index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class Scene(SQLModel, table=True):
@@ -89,7 +127,8 @@ class Scene(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str = Field(unique=True)
-    project_id: str | None = Field(default=None, index=True)
+    project_id: str | None = Field(default=None, foreign_key="project.id", index=True)
+    position: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     identity_id: str | None = Field(default=None, foreign_key="identity_profile.id", index=True)
     dialogue: str = Field(sa_type=Text)
     environment: str = Field(default="", sa_type=Text)
@@ -102,9 +141,11 @@ class Scene(SQLModel, table=True):
     clip_policy: str = "loop"
     headshot_url: str | None = Field(default=None, sa_type=Text)
     headshot: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON))
+    headshot_asset_id: str | None = Field(default=None, foreign_key="asset.id", index=True)
     voice_id: str | None = None
     seed: int | None = Field(default=None, sa_type=BigInteger)
     generation_mode: str | None = None
+    version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
 
@@ -139,13 +180,16 @@ class Scene(SQLModel, table=True):
 
 
 class ProviderJob(SQLModel, table=True):
-    """One purchase. Rows are never deleted; `domain.jobs` says how `state` moves."""
+    """One purchase. Rows are never deleted; `domain.jobs` says how `state` moves.
+
+    `scene_id` is no foreign key: the ledger outlives its scenes, and the test of an identity buys for `test-{identity}`.
+    """
 
     __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (Index("provider_job_step", "scene_id", "step", "clip"),)
 
     id: str = Field(default_factory=new_id, primary_key=True)
-    scene_id: str = Field(foreign_key="scene.id")
+    scene_id: str
     run_id: str
     step: str
     clip: int | None = None
@@ -173,13 +217,16 @@ class ProviderJob(SQLModel, table=True):
 
 
 class GenerationLog(SQLModel, table=True):
-    """What happened to a scene, one row an event; `event_key` keeps retries and replays from writing it twice."""
+    """What happened to a scene, one row an event; `event_key` keeps retries and replays from writing it twice.
+
+    Goes with its scene, but like a purchase it may belong to the test of an identity.
+    """
 
     __tablename__ = "generation_log"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (Index("generation_log_event", "scene_id", "event_key", unique=True),)
 
     id: int | None = Field(default=None, primary_key=True)
-    scene_id: str = Field(foreign_key="scene.id")
+    scene_id: str
     run_id: str
     event_key: str
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

@@ -49,10 +49,9 @@ async def test_default_moves(database: Database) -> None:
 
 
 async def test_inactive_default(database: Database) -> None:
-    """A default identity that is inactive does not serve."""
-    await add(database, "one", is_default=True, is_active=False)
-    async with database.transaction() as tx:
-        assert await tx.identities.default() is None
+    """The default identity is active: the database itself refuses another."""
+    with pytest.raises(IntegrityError):
+        await add(database, "one", is_default=True, is_active=False)
 
 
 async def test_find_identity(database: Database) -> None:
