@@ -1,3 +1,5 @@
+"""What every test may ask for: a studio alone, or the whole of Devatar."""
+
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -15,7 +17,7 @@ def running_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]
 
 @pytest.fixture
 def studio(running_studio: Studio) -> Studio:
-    """The running studio with no jobs, bill, requests or faults."""
+    """The running studio with nothing remembered but the files that it has made."""
     running_studio.reset()
     return running_studio
 

@@ -1,4 +1,4 @@
-"""One studio for all tests of its HTTP side; each test starts with an empty bill and without faults or settings."""
+"""Clients for the tests of the studio's HTTP side; the studio itself comes from tests/conftest.py."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -11,20 +11,6 @@ from sync import AsyncSync
 
 from tests.support.studio import ELEVENLABS_KEY, FAL_KEY, SYNC_KEY, Studio
 from tests.support.webhooks import WebhookReceiver
-
-
-@pytest.fixture(scope="session")
-def running_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A studio that lives as long as the tests."""
-    with Studio.start(tmp_path_factory.mktemp("studio")) as studio:
-        yield studio
-
-
-@pytest.fixture
-def studio(running_studio: Studio) -> Studio:
-    """The studio with nothing remembered but the files it has made."""
-    running_studio.reset()
-    return running_studio
 
 
 @pytest.fixture(scope="session")
