@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel
 from temporalio.service import RPCError
 
@@ -69,6 +69,8 @@ def run(work: Coroutine[Any, Any, Answer], *, as_json: bool = False) -> Answer:
         fail(str(error), _EXIT_OF.get(error.code, Exit.USAGE), as_json=as_json)
     except (MediaInvalid, StoreError) as error:
         fail(str(error), Exit.USAGE, as_json=as_json)
+    except IntegrityError:
+        fail("somebody wrote the same at this moment. Look at it and try again", Exit.USAGE, as_json=as_json)
     except (DatabaseUnavailableError, DBAPIError) as error:
         problem = f"the database does not answer, or was never migrated: {str(error).splitlines()[0]}"
         fail(f"{problem}. Run `make migrate`, or correct DATABASE_URL", Exit.UNAVAILABLE, as_json=as_json)

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy.exc import ArgumentError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -79,14 +78,7 @@ class Session:
 async def session() -> AsyncGenerator[Session]:
     """Open what a command needs. Raises RejectedError for settings that cannot be used."""
     settings = load_settings()
-    try:
-        database = Database(settings.database_url.get_secret_value())
-    except (ArgumentError, ImportError) as error:
-        raise RejectedError(
-            "DATABASE_URL",
-            f"is no address of a database that we know ({type(error).__name__})",
-            "Write postgresql://user:password@host/name or sqlite:////path/to/file",
-        ) from None
+    database = Database(settings.database_url.get_secret_value())
     try:
         yield Session(settings, database)
     finally:
