@@ -12,3 +12,15 @@ class RejectedError(Exception):
         self.problem = problem
         self.remedy = remedy
         self.code = code
+
+
+class ConflictError(RejectedError):
+    """What is asked would collide with what is there: a name that is taken, something that is still in use."""
+
+
+class StaleError(RejectedError):
+    """Somebody else changed it in between: `version` is the current one."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__("version", f"it has been changed since; its version is {version}", "Read it again, then edit")
+        self.version = version

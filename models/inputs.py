@@ -2,16 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from models.enums import AspectRatio, ClipPolicy, FluxModel, GenerationMode
+from models.enums import ApiScope, AspectRatio, AssetKind, ClipPolicy, FluxModel, GenerationMode
 
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\S{1,64}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database takes the text."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_web_url(value: str) -> str:
@@ -28,15 +34,34 @@ class Draft(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        """PostgreSQL keeps no NUL, and nothing keeps half of a surrogate pair."""
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError("must not hold NUL characters or lone surrogates")
+        return value
+
+
+class Paging(Draft):
+    """Which part of a list: at most `limit` entries after the first `offset`."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    offset: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
 
 class IdentityDraft(Draft):
-    """An identity to create; the voice settings are ElevenLabs', each 0 to 1."""
+    """An identity to create; the voice settings are ElevenLabs', each 0 to 1.
+
+    `lora_key` is the id of a LORA_MODEL asset, which goes before `lora_url`.
+    """
 
     name: Slug
     display_name: Annotated[Line, Field(min_length=1)]
     description: Words | None = None
     subject_description: Words = ""
     trigger_word: Token
+    lora_key: Reference | None = None
     lora_url: WebUrl | None = None
     lora_scale: Share = 0.95
     base_model: FluxModel = FluxModel.FLUX_DEV
@@ -51,11 +76,15 @@ class IdentityDraft(Draft):
 
 
 class SceneDraft(Draft):
-    """A scene to create. `identity` is an id or a name, `headshot` a file on this machine or a web address."""
+    """A scene to create. `identity` and `project` are ids or names, `headshot` an asset's id or a web address.
+
+    For the command line alone `headshot` may be a file on this machine too.
+    """
 
     name: Slug
     dialogue: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40_000)]
-    identity: str | None = None
+    project: Reference | None = None
+    identity: Reference | None = None
     generation_mode: GenerationMode | None = None
     environment: Words = ""
     wardrobe: Words = ""
@@ -65,6 +94,29 @@ class SceneDraft(Draft):
     prompt: Words = ""
     aspect_ratio: AspectRatio = AspectRatio.LANDSCAPE
     clip_policy: ClipPolicy = ClipPolicy.LOOP
-    headshot: str | None = None
+    headshot: Reference | None = None
     voice_id: VoiceId | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+
+class ProjectDraft(Draft):
+    """A project to create."""
+
+    name: Slug
+    display_name: Annotated[Line, Field(min_length=1)]
+    description: Words | None = None
+
+
+class AssetDraft(Draft):
+    """A file to keep: what it is for, how people call it, and the project that it belongs to (id or name)."""
+
+    kind: AssetKind
+    name: Annotated[Line, Field(min_length=1)]
+    project: Reference | None = None
+
+
+class ApiKeyDraft(Draft):
+    """An API key to create."""
+
+    name: Annotated[Line, Field(min_length=1)]
+    scopes: Annotated[frozenset[ApiScope], Field(min_length=1)]

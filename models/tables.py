@@ -182,7 +182,7 @@ class Scene(SQLModel, table=True):
 class ProviderJob(SQLModel, table=True):
     """One purchase. Rows are never deleted; `domain.jobs` says how `state` moves.
 
-    `scene_id` is no foreign key: the ledger outlives its scenes, and the test of an identity buys for `test-{identity}`.
+    `scene_id` is no foreign key: the ledger outlives its scenes, and an identity's test buys for `test-{identity}`.
     """
 
     __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]

@@ -13,9 +13,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.rejections import RejectedError
+from store.admin import ApiKeyRepository, IdempotencyRepository, SettingRepository
+from store.assets import AssetRepository
 from store.identities import IdentityRepository
 from store.jobs import JobRepository
 from store.logs import LogRepository
+from store.projects import ProjectRepository
 from store.scenes import SceneRepository
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000  # writers queue behind one another; each transaction here takes milliseconds
@@ -35,9 +38,14 @@ class Transaction:
     """The repositories of one open transaction."""
 
     identities: IdentityRepository
+    projects: ProjectRepository
     scenes: SceneRepository
+    assets: AssetRepository
     jobs: JobRepository
     logs: LogRepository
+    settings: SettingRepository
+    api_keys: ApiKeyRepository
+    idempotency: IdempotencyRepository
 
 
 class Database:
@@ -60,9 +68,14 @@ class Database:
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
             yield Transaction(
                 identities=IdentityRepository(session),
+                projects=ProjectRepository(session),
                 scenes=SceneRepository(session),
+                assets=AssetRepository(session),
                 jobs=JobRepository(session),
                 logs=LogRepository(session),
+                settings=SettingRepository(session),
+                api_keys=ApiKeyRepository(session),
+                idempotency=IdempotencyRepository(session),
             )
 
     async def check(self) -> str:

@@ -42,7 +42,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     # Rows of deleted scenes have no place under a foreign key.
     for table in ("generation_log", "provider_job"):
-        op.execute(f"DELETE FROM {table} WHERE scene_id NOT IN (SELECT id FROM scene)")
+        rows = sa.table(table, sa.column("scene_id"))
+        op.execute(rows.delete().where(rows.c.scene_id.not_in(sa.select(sa.table("scene", sa.column("id")).c.id))))
         with op.batch_alter_table(table) as batch_op:
             batch_op.create_foreign_key(f"{table}_scene_id_fkey", "scene", ["scene_id"], ["id"])
     with op.batch_alter_table("scene", naming_convention=NAMES) as batch_op:
@@ -139,8 +140,10 @@ def _make_identities_lawful() -> None:
     """Rows that other programs wrote outside of the rules: an inactive default serves nobody, shares end at 0 and 1."""
     op.execute("UPDATE identity_profile SET is_default = false WHERE is_default AND NOT is_active")
     for share in SHARES:
-        op.execute(f"UPDATE identity_profile SET {share} = 1 WHERE {share} > 1")
-        op.execute(f"UPDATE identity_profile SET {share} = 0 WHERE {share} < 0")
+        column = sa.column(share, sa.Float())
+        identities = sa.table("identity_profile", column)
+        op.execute(identities.update().where(column > 1).values({share: 1.0}))
+        op.execute(identities.update().where(column < 0).values({share: 0.0}))
 
 
 def _version() -> sa.Column[int]:
