@@ -3,13 +3,23 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, cast
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.clips import SYNC_SO_MAX_SPEECH_S
+from domain.prices import MICROS_PER_LIPSYNC_SECOND
 from domain.rejections import RejectedError
 from domain.video_models import VIDEO_MODELS
 from models.enums import MissingLoraPolicy, Provider
@@ -25,6 +35,25 @@ def _split(value: object) -> object:
 
 
 CommaSeparated = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
+
+
+# Addresses that paths are appended to, and those that are used as they are.
+_BASE_URLS = (
+    "fal_queue_url",
+    "fal_run_url",
+    "elevenlabs_base_url",
+    "sync_base_url",
+    "kling_base_url",
+    "r2_public_url",
+    "r2_endpoint_url",
+    "files_url",
+    "temporal_ui_url",
+)
+_OTHER_URLS = ("deven_lora_url", "default_headshot_url")
+
+
+def _video_provider(kling_access_key: SecretStr | None) -> Provider:
+    return Provider.KLING if kling_access_key else Provider.FAL
 
 
 def named(name: str, default: Any = None, **rules: Any) -> Any:
@@ -78,30 +107,45 @@ class Settings(BaseSettings):
     video_model: str | None = named("DEVATAR_VIDEO_MODEL")
     lipsync_model: str = named("DEVATAR_LIPSYNC_MODEL", "lipsync-2")
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _tidy(cls, value: object) -> object:
-        """White space around a value is never meant; keys are often pasted with a line break."""
-        return value.strip() if isinstance(value, str) else value
+    def _tidy(cls, values: dict[str, object]) -> dict[str, object]:
+        """White space around a value is never meant; keys are often pasted with a line break. Empty is unset."""
+        tidied = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in tidied.items() if value != ""}
 
-    @field_validator("fal_queue_url", "fal_run_url", "elevenlabs_base_url", "sync_base_url", "kling_base_url")
+    @field_validator(*_BASE_URLS, *_OTHER_URLS)
     @classmethod
-    def _is_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
-        return value.rstrip("/")
+        return value
 
-    @model_validator(mode="after")
-    def _known_video_model(self) -> Self:
-        if (self.video_provider, self.effective_video_model) not in VIDEO_MODELS:
-            known = ", ".join(model for provider, model in VIDEO_MODELS if provider is self.video_provider)
-            raise ValueError(f"DEVATAR_VIDEO_MODEL: {self.effective_video_model!r} is not known; use one of: {known}")
-        return self
+    @field_validator(*_BASE_URLS)
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value is not None else None
+
+    @field_validator("video_model")
+    @classmethod
+    def _known_video_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        owner = _video_provider(info.data.get("kling_access_key"))
+        known = [model for provider, model in VIDEO_MODELS if provider is owner]
+        if value is not None and value not in known:
+            raise ValueError(f"{value!r} is not known; use one of: {', '.join(known)}")
+        return value
+
+    @field_validator("lipsync_model")
+    @classmethod
+    def _known_lipsync_model(cls, value: str) -> str:
+        if value not in MICROS_PER_LIPSYNC_SECOND:
+            raise ValueError(f"{value!r} is not known; use one of: {', '.join(MICROS_PER_LIPSYNC_SECOND)}")
+        return value
 
     @property
     def video_provider(self) -> Provider:
         """Kling's own API when its key is set, else Kling through fal."""
-        return Provider.KLING if self.kling_access_key else Provider.FAL
+        return _video_provider(self.kling_access_key)
 
     @property
     def effective_video_model(self) -> str:
@@ -148,9 +192,12 @@ def env_file(variables: Mapping[str, str]) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """All variables as the SDK's own configuration takes them: the file, overridden by the process's environment."""
+    """All variables as the SDK's own configuration takes them: the file, overridden by the process's environment.
+
+    An empty one overrides nothing.
+    """
     written = dotenv_values(env_file(os.environ))
-    return {name: value for name, value in written.items() if value} | dict(os.environ)
+    return {name: value.strip() for name, value in (*written.items(), *os.environ.items()) if value and value.strip()}
 
 
 def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -162,4 +209,5 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = str(first["loc"][0]) if first["loc"] else "settings"
-        raise RejectedError(variable, first["msg"], "Correct it in the environment or in .env") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise RejectedError(variable, problem, "Correct it in the environment or in .env") from None
