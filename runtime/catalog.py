@@ -11,6 +11,7 @@ from activities.workshop import Workshop
 from domain.dialogue import check_dialogue
 from domain.media_types import sniff_media_type
 from domain.rejections import RejectedError
+from media.errors import MediaInvalid
 from models.enums import FailureCode
 from models.inputs import Draft, IdentityDraft, SceneDraft
 from models.tables import IdentityProfile, Scene
@@ -38,7 +39,7 @@ def draft_from_file(kind: type[DraftT], path: Path, **overrides: object) -> Draf
         values: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RejectedError(str(path), f"cannot be read ({error})", "Give a readable YAML or JSON file") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date or number and is none
         raise RejectedError(str(path), f"is not valid YAML: {error}", "Correct the file") from None
     if not isinstance(values, dict):
         raise RejectedError(str(path), "holds no fields", "Write one field a line: name: value")
@@ -112,7 +113,12 @@ async def _store_headshot(workshop: Workshop, path: Path) -> dict[str, object]:
     media_type = await asyncio.to_thread(_sniff, path)
     if media_type not in PICTURES:
         raise RejectedError("headshot", f"{path} is no PNG, JPEG or WebP picture", "Give a photograph of the face")
-    ref = await workshop.keep(path, media_type)
+    try:
+        ref = await workshop.keep(path, media_type)
+    except MediaInvalid as error:
+        raise RejectedError(
+            "headshot", f"{path} is damaged ({error})", "Give a photograph of the face", FailureCode.MEDIA_INVALID
+        ) from None
     return ref.model_dump(mode="json")
 
 
