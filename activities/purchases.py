@@ -74,6 +74,7 @@ class Purchases:
         if job is not None:
             return job
         if stored is not None and await self._is_intact(stored):
+            await self._note_reuse(wanted, stored)
             return stored
         try:
             async with self._database.transaction() as tx:
@@ -169,6 +170,20 @@ class Purchases:
             )
         await self.move(job, JobState.INTENT)
         return None
+
+    async def _note_reuse(self, wanted: Wanted, job: ProviderJob) -> None:
+        if not result_of(job, wanted.run).reused:
+            return
+        entry = Entry(
+            event=f"{wanted.step}:{wanted.clip or ''}:reused",
+            step=LOG_STEP[wanted.step],
+            provider=job.provider,
+            message=f"{_what(job)} reused: the same thing was bought before",
+            cost_micros=0,
+            payload={"idempotency_key": job.idempotency_key},
+        )
+        async with self._database.transaction() as tx:
+            await journal.write(tx, wanted.run, entry)
 
     async def _is_intact(self, job: ProviderJob) -> bool:
         artifact = ArtifactRef.model_validate(job.artifact)

@@ -61,14 +61,19 @@ def estimate_cost(provider: Provider, request: PaidRequest) -> int:
         width, height = PICTURE_SIZE[request.aspect_ratio]
         return _price(MICROS_PER_MEGAPIXEL, request.model) * ceil(width * height / 1_000_000)
     if isinstance(request, LipsyncRequest):
-        frames = ceil(round((request.audio.duration_s or 0.0) * LIPSYNC_FPS, 3))
-        return round(frames / LIPSYNC_FPS * _price(MICROS_PER_LIPSYNC_SECOND, request.model))
+        return lipsync_cost(request.model, request.audio.duration_s or 0.0)
     return video_model(provider, request.model).micros_per_second * request.seconds
 
 
 def speech_cost(credit_count: int) -> int:
     """Micro-dollars for ElevenLabs credits, as its `character-cost` header counts them."""
     return credit_count * MICROS_PER_CREDIT
+
+
+def lipsync_cost(model: str, output_s: float) -> int:
+    """Micro-dollars for sync.so's output of so many seconds, billed by whole frames."""
+    frames = ceil(round(output_s * LIPSYNC_FPS, 3))
+    return round(frames / LIPSYNC_FPS * _price(MICROS_PER_LIPSYNC_SECOND, model))
 
 
 def _price(table: dict[str, Price], model: str) -> Price:

@@ -6,6 +6,7 @@ from hashlib import sha256
 import httpx
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
+from domain.prices import lipsync_cost
 from models.enums import FailureCode, Provider
 from models.requests import LipsyncRequest
 from providers.errors import Delivery, ProviderError
@@ -70,6 +71,7 @@ class _Generation(BaseModel):
     error_code: str | None = _Code
     output_url: str | None = Field(default=None, validation_alias=AliasChoices("outputUrl", "outputMediaUrl"))
     output_file_name: str | None = Field(default=None, alias="outputFileName")
+    output_duration: float | None = Field(default=None, alias="outputDuration")
 
 
 _Generations = TypeAdapter(list[_Generation])
@@ -130,7 +132,7 @@ class SyncLipsyncProvider:
             raise ProviderError(
                 FailureCode.MEDIA_INVALID, f"{VENDOR}: completed without an output", delivery=Delivery.JOB_ENDED
             )
-        return Finished(url=generation.output_url)
+        return Finished(generation.output_url, actual_cost_micros=_cost(request.model, generation.output_duration))
 
     async def cancel(self, request: LipsyncRequest, request_id: str) -> None:
         """sync.so has no cancel: nothing is done."""
@@ -203,6 +205,11 @@ class SyncLipsyncProvider:
             vendor_code=generation.error_code,
             resubmit=not rejected and code in _RESUBMIT_CODES,
         )
+
+
+def _cost(model: str, output_s: float | None) -> int | None:
+    """What the output costs, which sync.so bills by its frames; None when it does not say how long it is."""
+    return None if output_s is None else lipsync_cost(model, output_s)
 
 
 def _name_of(key: str) -> str:

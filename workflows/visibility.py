@@ -49,7 +49,7 @@ def as_markdown(progress: SceneProgress, now: datetime) -> str:
             lines.append("⚠️ **Fallback**: this film does not show the identity's own face.")
     if progress.failure is not None:
         lines.append(f"❌ **{progress.failure.code}**: {progress.failure.user_message}. {progress.failure.detail}")
-    rows = ["| | step | time | |", "|---|---|---|---|"] + [_row(step, now) for step in progress.steps]
+    rows = ["| | step | state | time | |", "|---|---|---|---|---|"] + [_row(step, now) for step in progress.steps]
     return "\n\n".join([*lines, "\n".join(rows)])
 
 
@@ -63,4 +63,4 @@ def _row(step: StepProgress, now: datetime) -> str:
     if step.started_at is not None:
         elapsed = f"{((step.ended_at or now) - step.started_at).total_seconds():.1f} s"
     note = step.waiting_for if step.state is StepState.RUNNING else step.detail
-    return f"| {_MARK[step.state]} | {step.step} | {elapsed} | {note or ''} |"
+    return f"| {_MARK[step.state]} | {step.step} | {step.state} | {elapsed} | {note or ''} |"

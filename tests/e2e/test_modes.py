@@ -25,7 +25,7 @@ TEMPORAL = Path(sys.executable).parent / "temporal"
 async def test_a_digital_twin_film_keeps_everything_on_record(stack: Stack) -> None:
     """Record, result and log of a digital-twin run tell every model, prompt, length, artifact and cost."""
     identity = await stack.identity()
-    scene = await stack.scene("Good evening.", identity=identity.name, generation_mode="digital-twin", seed=7)
+    scene = await stack.scene("Welcome, all of you.", identity=identity.name, generation_mode="digital-twin", seed=7)
     before = await stack.bill()
     result = await stack.film(scene)
     record = await stack.reload(scene)
@@ -66,7 +66,7 @@ async def test_a_headshot_is_fitted_and_no_picture_is_bought(stack: Stack, tmp_p
     identity = await stack.identity()
     headshot = tmp_path / "face.jpg"
     headshot.write_bytes(draw_portrait("a face", face="x", seed=1, width=640, height=480, output_format="jpeg"))
-    scene = await stack.scene("Good evening.", identity=identity.name, headshot=str(headshot), aspect_ratio="9:16")
+    scene = await stack.scene("This is my face.", identity=identity.name, headshot=str(headshot), aspect_ratio="9:16")
     result = await stack.film(scene)
     record = await stack.reload(scene)
     anchor = record.artifacts["anchor"]
@@ -108,6 +108,10 @@ async def test_the_same_scene_again_buys_nothing(stack: Stack) -> None:
     second = await stack.film(scene)
     progress = await query_progress(stack.servers.client, scene.id)
 
+    async with stack.parts.database.transaction() as tx:
+        reused = [row.message for row in await tx.logs.of_scene(scene.id) if "reused" in row.message]
+
+    assert len(reused) == 4
     assert second.film == first.film
     assert second.cost_micros == 0
     assert len(await stack.bill()) == before
