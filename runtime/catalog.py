@@ -48,7 +48,9 @@ def draft_from_file(kind: type[DraftT], path: Path, **overrides: object) -> Draf
 
 
 async def add_identity(database: Database, draft: IdentityDraft) -> IdentityProfile:
-    """Create an identity. Raises RejectedError when its name or trigger word is taken."""
+    """Create an identity. Raises RejectedError for a name or trigger word that is taken and an inactive default."""
+    if draft.is_default and not draft.is_active:
+        raise RejectedError("is_active", "the default identity has to be active", "Activate it, or make it no default")
     async with database.transaction() as tx:
         taken = await tx.identities.taken_by(name=draft.name, trigger_word=draft.trigger_word)
         if taken is not None:

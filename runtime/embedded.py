@@ -78,7 +78,6 @@ async def embedded(
     with _only_one(data_dir):
         try:
             running = await _start(data_dir, processes, picture, ports)
-            running.env_file.write_text("".join(f"{name}={value}\n" for name, value in running.environment.items()))
             yield running
         finally:
             (data_dir / ENV_FILE).unlink(missing_ok=True)
@@ -90,6 +89,7 @@ async def _start(data_dir: Path, processes: Processes, picture: str, preferred: 
     urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     environment = _environment(data_dir, ports, urls)
     everything = {**os.environ, **environment}
+    await asyncio.to_thread(_write_environment, data_dir / ENV_FILE, environment)
     await asyncio.to_thread(upgrade, environment["DATABASE_URL"])
     temporal = await processes.start("temporal", *_temporal_command(data_dir, ports), environment=everything)
     studio = await processes.start(
@@ -134,6 +134,12 @@ def _environment(data_dir: Path, ports: dict[str, int], urls: dict[str, str]) ->
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _write_environment(path: Path, environment: Mapping[str, str]) -> None:
+    """Readable by its owner alone: the file holds the key that signs links."""
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
 def _temporal_command(data_dir: Path, ports: dict[str, int]) -> list[str | Path]:

@@ -6,18 +6,17 @@ Run as `python -m runtime.file_server --root DIR --port N`; the signing key come
 import argparse
 import asyncio
 import json
-import os
 import socket
 import sys
 from pathlib import Path
 
 import uvicorn
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from runtime.settings import load_settings
 from store.objects.local import LocalObjectStore, Signature
 from store.objects.port import StoreError, check_key
 
@@ -82,13 +81,13 @@ def main() -> int:
     parser.add_argument("--root", type=Path, required=True, help="folder of the object store")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     arguments = parser.parse_args()
-    signing_key = os.environ.get(SIGNING_KEY_VARIABLE, "").strip()
+    signing_key = load_settings().files_signing_key
     if not signing_key:
         sys.stderr.write(f"{SIGNING_KEY_VARIABLE} is not set: URLs of stored media cannot be signed or checked\n")
         return 2
     listener = socket.create_server((HOST, arguments.port))
     url = f"http://{HOST}:{listener.getsockname()[1]}"
-    app = create_file_app(LocalObjectStore(arguments.root, url, SecretStr(signing_key)))
+    app = create_file_app(LocalObjectStore(arguments.root, url, signing_key))
     sys.stdout.write(json.dumps({"files": url}) + "\n")
     sys.stdout.flush()
     asyncio.run(serve_files(app, listener))

@@ -187,8 +187,13 @@ class Settings(BaseSettings):
 
 
 def env_file(variables: Mapping[str, str]) -> Path:
-    """`.env`, or the file that DEVATAR_ENV_FILE names."""
-    return Path(variables.get("DEVATAR_ENV_FILE", "").strip() or ROOT / ".env")
+    """`.env`, or the file that DEVATAR_ENV_FILE names. Raises RejectedError when that one is not there."""
+    named_file = variables.get("DEVATAR_ENV_FILE", "").strip()
+    if named_file and not Path(named_file).exists():
+        raise RejectedError(
+            "DEVATAR_ENV_FILE", f"there is no file {named_file}", "Name one that exists, or unset it to use .env"
+        )
+    return Path(named_file or ROOT / ".env")
 
 
 def environment() -> dict[str, str]:

@@ -75,7 +75,7 @@ def offline(folder: Path) -> Program:
     return Program(
         {
             "DATABASE_URL": f"sqlite:///{folder / 'devatar.db'}",
-            "DEVATAR_ENV_FILE": str(folder / "no.env"),
+            "DEVATAR_ENV_FILE": os.devnull,
             "DEVATAR_DATA_DIR": str(folder),
             "TEMPORAL_ADDRESS": "127.0.0.1:1",
             "FAL_QUEUE_URL": NOWHERE,

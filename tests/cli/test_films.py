@@ -1,5 +1,6 @@
 """Where a finished film can be had, by kind of object store."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,7 @@ BUCKET = {
 
 def film_with(tmp_path: Path, variables: dict[str, str], *, filmed: bool = True) -> Film | None:
     """The film of a completed scene under these settings."""
-    settings = load_settings(UNSET | {"DEVATAR_ENV_FILE": str(tmp_path / "no.env")} | variables)
+    settings = load_settings(UNSET | {"DEVATAR_ENV_FILE": os.devnull} | variables)
     film = ArtifactRef(key=KEY, media_type="video/mp4", size=1, sha256="abc").model_dump(mode="json")
     return film_of(settings, Scene(name="s", dialogue="Hi.", artifacts={"film": film} if filmed else {}))
 

@@ -68,7 +68,7 @@ async def _demo(folder: Path, *arguments: str) -> tuple[int | None, str]:
 
 
 async def _start(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
-    environment = {**os.environ, "DEVATAR_DATA_DIR": str(folder), "DEVATAR_ENV_FILE": str(folder / "none")}
+    environment = {**os.environ, "DEVATAR_DATA_DIR": str(folder), "DEVATAR_ENV_FILE": os.devnull}
     command = [sys.executable, str(ROOT / "starter.py"), "demo", "--picture", "320x180", *arguments]
     pipe, joined = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
     return await asyncio.create_subprocess_exec(*command, env=environment, cwd=ROOT, stdout=pipe, stderr=joined)

@@ -1,6 +1,7 @@
 """The worker serves exactly what the workflow calls, with the types that the workflow expects."""
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import NoneType
@@ -16,7 +17,7 @@ DEFINITION = "__temporal_activity_definition"  # where the SDK's decorator keeps
 def offline_settings(folder: Path) -> dict[str, str]:
     """Settings that need no service to be there."""
     return {
-        "DEVATAR_ENV_FILE": str(folder / "none.env"),
+        "DEVATAR_ENV_FILE": os.devnull,
         "DATABASE_URL": f"sqlite:///{folder / 'devatar.db'}",
         "DEVATAR_DATA_DIR": str(folder),
         "R2_BUCKET_NAME": "",

@@ -1,5 +1,6 @@
 """`.env.example` names every setting, with its default, and nothing else."""
 
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_the_defaults_shown_are_the_defaults(tmp_path: Path, monkeypatch: pytest
     everything = tmp_path / "everything.env"
     everything.write_text("".join(f"{name}={value}\n" for name, value in written().items()))
 
-    assert load_settings({"DEVATAR_ENV_FILE": str(everything)}) == load_settings({"DEVATAR_ENV_FILE": "/nowhere"})
+    assert load_settings({"DEVATAR_ENV_FILE": str(everything)}) == load_settings({"DEVATAR_ENV_FILE": os.devnull})
 
 
 def test_a_plain_copy_loads_as_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +84,7 @@ def test_a_plain_copy_loads_as_the_defaults(monkeypatch: pytest.MonkeyPatch) -> 
     for name in defaults():
         monkeypatch.delenv(name, raising=False)
 
-    assert load_settings({"DEVATAR_ENV_FILE": str(EXAMPLE)}) == load_settings({"DEVATAR_ENV_FILE": "/nowhere"})
+    assert load_settings({"DEVATAR_ENV_FILE": str(EXAMPLE)}) == load_settings({"DEVATAR_ENV_FILE": os.devnull})
     assert not any(dotenv_values(EXAMPLE).values())
 
 

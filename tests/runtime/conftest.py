@@ -12,11 +12,13 @@ from tests.support.databases import migrated_sqlite, opened, sqlite_copy
 
 @pytest.fixture
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that is read instead of `.env`: absent until a test writes it. No variable of ours is set."""
+    """The file that is read instead of `.env`: empty until a test writes it. No variable of ours is set."""
     for field in Settings.model_fields.values():
         for name in getattr(field.validation_alias, "choices", []):
             monkeypatch.delenv(str(name), raising=False)
     path = tmp_path / "settings.env"
+    path.touch()
+    path.touch()
     monkeypatch.setenv("DEVATAR_ENV_FILE", str(path))
     return path
 

@@ -149,6 +149,13 @@ async def test_taken_identity(database: Database, fields: dict[str, Any], field:
         assert (await find_identity(tx, "deven")).is_default
 
 
+async def test_inactive_default(database: Database) -> None:
+    """An inactive identity cannot be made the default one."""
+    with pytest.raises(RejectedError) as caught:
+        await add_identity(database, identity(is_default=True, is_active=False))
+    assert caught.value.field == "is_active"
+
+
 async def test_add_scene(database: Database, workshop: Workshop) -> None:
     """A scene finds its identity by name or id, and keeps unset what was not written."""
     person = await add_identity(database, identity())

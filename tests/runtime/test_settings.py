@@ -200,3 +200,9 @@ def test_planning() -> None:
     assert planning.search_attributes
     assert set(planning.missing) == {Provider.ELEVENLABS, Provider.FAL, Provider.KLING}
     assert "example.com" not in planning.model_dump_json()
+
+
+def test_a_settings_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A misspelt DEVATAR_ENV_FILE must not silently mean the default database."""
+    with pytest.raises(RejectedError, match="DEVATAR_ENV_FILE: there is no file"):
+        load_settings({"DEVATAR_ENV_FILE": str(tmp_path / "gone.env")})
