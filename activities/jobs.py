@@ -15,7 +15,7 @@ from activities.loras import LoraLinks
 from activities.purchases import Purchases, Wanted, accepted_entry, result_of, ticket_of
 from activities.workshop import Workshop
 from domain.failures import is_retryable
-from domain.polling import next_poll_delay_s
+from domain.polling import FIRST_DELAY_S, next_poll_delay_s
 from media.errors import MediaInvalid
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, JobState, Provider, Step
@@ -37,6 +37,7 @@ from store.objects.port import ObjectStore
 RequestT = TypeVar("RequestT", ImageRequest, VideoRequest, LipsyncRequest)
 
 MAX_OUTPUT_BYTES = 2 * 1024**3  # five minutes of 1080p at a generous 50 Mbit/s
+CANCEL_POLLS = 8  # two seconds: a vendor that stops a job says so at once
 KIND = {Step.IMAGE: "image", Step.VIDEO: "video", Step.LIPSYNC: "video"}
 
 
@@ -117,17 +118,20 @@ class JobActivities:
         """Wait for the lipsynced video and keep it."""
         return await self._collect(order, self._providers.lipsync, LipsyncRequest)
 
-    async def cancel(self, job: ProviderJob) -> None:
-        """Ask the vendor to stop an accepted job. Raises ProviderError."""
-        request_id = job.request_id or ""
+    async def cancel(self, job: ProviderJob) -> bool:
+        """Ask the vendor to stop an accepted job; True when it is over without a result. Raises ProviderError.
+
+        A job that finished meanwhile, or goes on at a vendor that takes no cancel, is paid for: the next run collects
+        it.
+        """
         match Step(job.step):
             case Step.IMAGE:
-                await self._providers.image.cancel(ImageRequest.model_validate(job.request), request_id)
+                return await _stop(self._providers.image, ImageRequest.model_validate(job.request), job)
             case Step.VIDEO:
                 vendor = self._video(Provider(job.provider))
-                await vendor.cancel(VideoRequest.model_validate(job.request), request_id)
+                return await _stop(vendor, VideoRequest.model_validate(job.request), job)
             case _:
-                await self._providers.lipsync.cancel(LipsyncRequest.model_validate(job.request), request_id)
+                return await _stop(self._providers.lipsync, LipsyncRequest.model_validate(job.request), job)
 
     async def _submit(self, wanted: Wanted, vendor: JobProvider[RequestT], request: RequestT) -> JobTicket:
         async with heartbeating() as pulse:
@@ -211,3 +215,19 @@ def _raise_if_over(job: ProviderJob) -> None:
     if job.state != JobState.STORED:
         code = FailureCode(job.error_code or FailureCode.CANCELED)
         raise ProviderError(code, job.error_detail or f"the job is {job.state}", delivery=Delivery.JOB_ENDED)
+
+
+async def _stop(vendor: JobProvider[RequestT], request: RequestT, job: ProviderJob) -> bool:
+    request_id = job.request_id or ""
+    await vendor.cancel(request, request_id)
+    for _ in range(CANCEL_POLLS):
+        try:
+            status = await vendor.poll(request, request_id)
+        except ProviderError as error:
+            if error.delivery is Delivery.JOB_ENDED:
+                return True
+            raise
+        if isinstance(status, Finished):
+            return False
+        await asyncio.sleep(FIRST_DELAY_S)
+    return False

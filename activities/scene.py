@@ -27,7 +27,7 @@ CANCEL_PATIENCE_S = 5.0  # a cancel ends in seconds; a vendor that does not take
 SRT = "application/x-subrip"
 VTT = "text/vtt"
 
-CancelAtVendor = Callable[[ProviderJob], Awaitable[None]]
+CancelAtVendor = Callable[[ProviderJob], Awaitable[bool]]
 
 
 class SceneActivities:
@@ -134,9 +134,9 @@ class SceneActivities:
         await asyncio.gather(*(self._cancel_job(run, job) for job in jobs))
 
     async def _cancel_job(self, run: RunRef, job: ProviderJob) -> None:
-        """Best effort: what the vendor does not take is left open and carried on by the next run."""
+        """What the vendor does not stop is paid for: it stays open, and the next run carries it on."""
         if job.state == JobState.ACCEPTED:
-            if not await self._vendor_took_cancel(job):
+            if not await self._stopped_at_vendor(job):
                 return
         elif job.state != JobState.INTENT:
             return
@@ -151,14 +151,13 @@ class SceneActivities:
             await tx.jobs.move(job.id, JobState.CANCELED)
             await journal.write(tx, run, entry)
 
-    async def _vendor_took_cancel(self, job: ProviderJob) -> bool:
+    async def _stopped_at_vendor(self, job: ProviderJob) -> bool:
         try:
             async with asyncio.timeout(CANCEL_PATIENCE_S):
-                await self._cancel_at_vendor(job)
+                return await self._cancel_at_vendor(job)
         except (ProviderError, TimeoutError) as error:
             activity.logger.warning("[%s] cancel was not taken: %s", LOG_STEP[Step(job.step)], error)
             return False
-        return True
 
 
 def _begin(scene: Scene, run: RunRef) -> None:
