@@ -155,3 +155,26 @@ async def _scene(stack: Stack) -> Scene:
 
 async def _jobs_of(stack: Stack, scene: Scene, step: Step) -> list[ProviderJob]:
     return [job for job in await stack.jobs(scene) if job.step == step]
+
+
+async def test_a_cancel_loses_nothing_that_is_paid_for(stack: Stack) -> None:
+    """sync.so takes no cancel: the job stays open, and the next run collects it instead of buying another."""
+    scene = await _scene(stack)
+    before = len(await stack.bill())
+    await stack.control("PUT", "/control/latency", json={"provider": "sync", "processing_s": 8})
+    try:
+        handle = await stack.start(scene)
+        await stack.until(scene, Step.LIPSYNC, JobState.ACCEPTED)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        left = await _jobs_of(stack, scene, Step.LIPSYNC)
+        result = await stack.film(scene)
+    finally:
+        await stack.control("PUT", "/control/latency", json={"provider": "sync", "processing_s": 0})
+    jobs = await _jobs_of(stack, scene, Step.LIPSYNC)
+
+    assert [job.state for job in left] == [JobState.ACCEPTED]
+    assert result.status == SceneStatus.COMPLETED
+    assert [job.state for job in jobs] == [JobState.STORED]
+    assert len(await stack.bill()) == before + 4
