@@ -39,6 +39,14 @@ class Workshop:
         await self._objects.put(path, key=ref.key, media_type=media_type, sha256=ref.sha256)
         return ref
 
+    async def has(self, key: str) -> bool:
+        """Whether the object is there."""
+        return await self._objects.stat(key) is not None
+
+    async def forget(self, key: str) -> None:
+        """Remove an object that nothing refers to any more."""
+        await self._objects.delete(key)
+
 
 def _describe(path: Path, media_type: str) -> ArtifactRef:
     with path.open("rb") as file:

@@ -17,7 +17,9 @@ from media.film import check_film
 from models.inputs import IdentityDraft, SceneDraft
 from models.messages import GenerateSceneResult
 from models.tables import Scene
-from runtime.catalog import add_identity, add_scene, draft_from_file
+from runtime.catalog.drafts import draft_from_file
+from runtime.catalog.identities import add_identity
+from runtime.catalog.scenes import add_scene
 from runtime.embedded import Embedded, embedded
 from runtime.launching import start_scene
 from runtime.settings import ROOT, load_settings

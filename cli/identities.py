@@ -12,7 +12,7 @@ from cli.session import session
 from models.enums import FluxModel
 from models.inputs import IdentityDraft
 from models.tables import IdentityProfile
-from runtime.catalog import add_identity, find_identity
+from runtime.catalog.identities import add_identity, find_identity
 
 app = typer.Typer(help="Who speaks: a face (LoRA) and a voice.", no_args_is_help=True)
 

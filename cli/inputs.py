@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from domain.rejections import RejectedError
 from models.inputs import Draft
-from runtime.catalog import draft_from, draft_from_file
+from runtime.catalog.drafts import draft_from, draft_from_file
 
 DraftT = TypeVar("DraftT", bound=Draft)
 

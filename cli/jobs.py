@@ -7,7 +7,7 @@ import typer
 from cli.output import AsJson, print_json, print_table, row_document, run, say
 from cli.session import session
 from models.tables import ProviderJob
-from runtime.catalog import find_scene
+from runtime.catalog.scenes import find_scene
 from runtime.decisions import give_up
 from workflows.visibility import dollars
 

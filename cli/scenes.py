@@ -14,7 +14,7 @@ from cli.session import Session, session
 from models.enums import AspectRatio, ClipPolicy, GenerationMode
 from models.inputs import SceneDraft
 from models.tables import Scene
-from runtime.catalog import add_scene
+from runtime.catalog.scenes import add_scene
 from runtime.settings import Settings
 
 app = typer.Typer(help="What is to be filmed, and filming it.", no_args_is_help=True)

@@ -12,7 +12,7 @@ from cli.output import note
 from domain.rejections import RejectedError
 from models.enums import SceneStatus
 from models.tables import Scene
-from runtime.catalog import find_scene
+from runtime.catalog.scenes import find_scene
 from runtime.launching import mend
 from runtime.settings import Settings, load_settings
 from runtime.temporal import connect

@@ -12,6 +12,7 @@ _EXTENSIONS = {
     "audio/wav": ".wav",
     "application/x-subrip": ".srt",  # captions: made here and never sniffed
     "text/vtt": ".vtt",
+    "application/x-safetensors": ".safetensors",  # LoRAs: checked by their header and never sniffed
 }
 
 # ISO base media brands that are no MP4 film: HEIC and AVIF pictures, QuickTime, bare AAC audio.

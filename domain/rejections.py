@@ -24,3 +24,7 @@ class StaleError(RejectedError):
     def __init__(self, version: int) -> None:
         super().__init__("version", f"it has been changed since; its version is {version}", "Read it again, then edit")
         self.version = version
+
+
+class TooLargeError(RejectedError):
+    """More bytes than are taken."""

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -82,7 +83,7 @@ class SafetensorsLoraInspector:
             if header_end > FIRST_BYTES:
                 rest = await self._read(url, FIRST_BYTES, header_end + _SAMPLE_BYTES)
                 first = _Part(first.data + rest.data, first.total or rest.total, first.tag)
-        return self._report(first, header_end)
+        return _report(first, header_end, self._min_bytes)
 
     async def _read(self, url: str, start: int, end: int) -> _Part:
         """Bytes `start` to `end` (exclusive), also from a server that ignores `Range`, and less where the file ends."""
@@ -100,20 +101,32 @@ class SafetensorsLoraInspector:
                 total = len(data)
             return _Part(data if ranged else data[start:], total, _strong_tag(response, redirects))
 
-    def _report(self, part: _Part, header_end: int) -> LoraReport:
-        if len(part.data) < header_end:
-            raise _invalid("the file ends within its header")
-        tensors = _tensors(part.data[8:header_end])
-        dialect = _dialect(tensors)
-        size = header_end + max(tensor.data_offsets[1] for tensor in tensors.values())
-        if part.total not in (None, size):
-            state = "truncated" if part.total < size else "followed by bytes that do not belong to it"
-            raise _invalid(f"the file is {state}: {part.total:,} bytes where its header says {size:,}")
-        if size < self._min_bytes:
-            detail = f"LoRA: {size:,} bytes are too few for a trained face; expected at least {self._min_bytes:,}"
-            raise ProviderError(FailureCode.LORA_TOO_SMALL, detail)
-        digest = hashlib.sha256(f"{size}\n{part.tag}\n".encode() + part.data)
-        return LoraReport(size=size, fingerprint=digest.hexdigest(), dialect=dialect, tensors=len(tensors))
+
+def inspect_lora_file(path: Path, *, min_bytes: int = MIN_BYTES) -> LoraReport:
+    """As `inspect`, for a file on this machine. Raises `ProviderError`: `lora_too_small`, `lora_invalid`."""
+    with path.open("rb") as file:
+        data = file.read(FIRST_BYTES)
+        part = _Part(data, path.stat().st_size, "")
+        header_end = _header_end(part)
+        if header_end > FIRST_BYTES:
+            part = replace(part, data=data + file.read(header_end + _SAMPLE_BYTES - FIRST_BYTES))
+    return _report(part, header_end, min_bytes)
+
+
+def _report(part: _Part, header_end: int, min_bytes: int) -> LoraReport:
+    if len(part.data) < header_end:
+        raise _invalid("the file ends within its header")
+    tensors = _tensors(part.data[8:header_end])
+    dialect = _dialect(tensors)
+    size = header_end + max(tensor.data_offsets[1] for tensor in tensors.values())
+    if part.total not in (None, size):
+        state = "truncated" if part.total < size else "followed by bytes that do not belong to it"
+        raise _invalid(f"the file is {state}: {part.total:,} bytes where its header says {size:,}")
+    if size < min_bytes:
+        detail = f"LoRA: {size:,} bytes are too few for a trained face; expected at least {min_bytes:,}"
+        raise ProviderError(FailureCode.LORA_TOO_SMALL, detail)
+    digest = hashlib.sha256(f"{size}\n{part.tag}\n".encode() + part.data)
+    return LoraReport(size=size, fingerprint=digest.hexdigest(), dialect=dialect, tensors=len(tensors))
 
 
 async def _take(response: httpx.Response, wanted: int) -> tuple[bytes, bool]:

@@ -54,8 +54,9 @@ class IdentityRepository:
 
     async def clear_default(self) -> None:
         """No identity is the default any more; the caller sets the new one in the same transaction."""
-        is_default = col(IdentityProfile.is_default)
-        await self._session.exec(update(IdentityProfile).where(is_default.is_(True)).values(is_default=False))
+        is_default, version = col(IdentityProfile.is_default), col(IdentityProfile.version)
+        changed = {"is_default": False, "version": version + 1}
+        await self._session.exec(update(IdentityProfile).where(is_default.is_(True)).values(changed))
 
     async def delete(self, identity: IdentityProfile) -> None:
         """Remove; the caller has seen that no scene uses it."""

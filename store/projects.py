@@ -29,6 +29,10 @@ class ProjectRepository:
         query = select(Project).where(is_id | (col(Project.name) == reference)).order_by(is_id.desc())
         return (await self._session.exec(query)).first()
 
+    async def find_name(self, name: str) -> Project | None:
+        """By name alone."""
+        return (await self._session.exec(select(Project).where(col(Project.name) == name))).first()
+
     async def page(self, *, limit: int, offset: int) -> tuple[list[Project], int]:
         """A part of the projects by name, and how many there are."""
         rows = await self._session.exec(select(Project).order_by(col(Project.name)).limit(limit).offset(offset))

@@ -48,6 +48,10 @@ class SceneRepository:
         query = select(Scene).where(is_id | (col(Scene.name) == reference)).order_by(is_id.desc())
         return (await self._session.exec(query)).first()
 
+    async def find_name(self, name: str) -> Scene | None:
+        """By name alone."""
+        return (await self._session.exec(select(Scene).where(col(Scene.name) == name))).first()
+
     async def page(self, which: SceneFilter, *, limit: int, offset: int) -> tuple[list[Scene], int]:
         """A part of the scenes and how many there are: those of a project in its order, else oldest first."""
         order = (col(Scene.created_at), col(Scene.id))

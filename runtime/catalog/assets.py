@@ -101,7 +101,7 @@ async def store_file(workshop: Workshop, kind: AssetKind, path: Path, limits: Li
     except OSError as error:
         raise RejectedError("file", f"it cannot be read ({error.strerror})", "Give a readable file") from None
     except MediaInvalid as error:
-        raise RejectedError("file", str(error), "Give another file", FailureCode.MEDIA_INVALID) from None
+        raise RejectedError("file", f"it is damaged ({error})", "Give another", FailureCode.MEDIA_INVALID) from None
     except ProviderError as error:
         problem = f"{user_message(error.code)}: {error.detail}"
         raise RejectedError("file", problem, "Give a whole Flux LoRA (.safetensors)", error.code) from None

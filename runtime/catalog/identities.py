@@ -113,8 +113,9 @@ async def create_identity(tx: Transaction, draft: IdentityDraft) -> IdentityProf
     await _check_free(tx, draft)
     if draft.is_default:
         await tx.identities.clear_default()
-    lora_key = await lora_object(tx, draft.lora_key) if draft.lora_key else None
-    return await tx.identities.add(IdentityProfile(**draft.model_dump() | {"lora_key": lora_key}))
+    values = draft.model_dump()
+    values["lora_key"] = await lora_object(tx, draft.lora_key) if draft.lora_key else None
+    return await tx.identities.add(IdentityProfile(**values))
 
 
 async def change_identity(

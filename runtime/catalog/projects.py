@@ -163,14 +163,14 @@ def _check_scenes_may_go(scenes: list[Scene], *, with_scenes: bool) -> None:
         raise ConflictError("project", f"{what} would go with it", "Move them first, or delete it with its scenes")
     generating = [scene.name for scene in scenes if scene.status == SceneStatus.GENERATING]
     if generating:
-        raise ConflictError("project", f"{used_by(generating)} being generated", "Cancel, or wait for the end")
+        raise ConflictError("project", f"still generating: {', '.join(generating)}", "Cancel, or wait for the end")
 
 
 def _in_order(present: list[Scene], wanted: Sequence[str]) -> list[Scene]:
     known = {scene.name: scene for scene in present} | {scene.id: scene for scene in present}
     ordered = [known[reference] for reference in wanted if reference in known]
     strange = [reference for reference in wanted if reference not in known]
-    missing = [scene.name for scene in present if scene not in ordered]
+    missing = [scene.name for scene in present if scene.id not in {each.id for each in ordered}]
     if strange or missing or len(ordered) != len(present):
         problem = f"not in the project: {', '.join(strange)}" if strange else f"left out: {', '.join(missing)}"
         if not strange and not missing:

@@ -14,7 +14,9 @@ from domain.rejections import RejectedError
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, FluxModel, GenerationMode
 from models.inputs import Draft, IdentityDraft, SceneDraft
-from runtime.catalog import add_identity, add_scene, draft_from, draft_from_file, find_identity, find_scene
+from runtime.catalog.drafts import draft_from, draft_from_file
+from runtime.catalog.identities import add_identity, find_identity
+from runtime.catalog.scenes import add_scene, find_scene
 from store.database import Database
 from store.objects.local import LocalObjectStore
 

@@ -14,7 +14,9 @@ from models.enums import JobState, Step
 from models.inputs import IdentityDraft, SceneDraft
 from models.messages import GenerateSceneResult
 from models.tables import IdentityProfile, ProviderJob, Scene
-from runtime.catalog import add_identity, add_scene, draft_from
+from runtime.catalog.drafts import draft_from
+from runtime.catalog.identities import add_identity
+from runtime.catalog.scenes import add_scene
 from runtime.embedded import PREFERRED_PORTS, Embedded, embedded
 from runtime.launching import SceneHandle, start_scene
 from runtime.settings import load_settings
