@@ -15,13 +15,13 @@ from activities.journal import Entry
 from activities.loras import LoraLinks
 from activities.workshop import Workshop
 from domain.rejections import RejectedError
+from domain.system_settings import DEFAULT_HEADSHOT
 from media.picture import fit_headshot
 from models.artifacts import ArtifactRef
 from models.enums import AnchorSource, FailureCode, LogStep
 from models.messages import PrepareHeadshotInput, ValidateAnchorInput, ValidatedAnchor
-from models.tables import Scene
 from providers.ports import LoraInspector, WebFetcher
-from store.database import Database
+from store.database import Database, Transaction
 
 MAX_HEADSHOT_BYTES = 50 * 1024**2  # the most that any Kling version takes (PROVIDERS 1.10)
 MEGABYTE = 1024 * 1024
@@ -69,24 +69,34 @@ class AnchorActivities:
         """Fetch the headshot and fit it to the scene's aspect ratio."""
         with translated_failures():
             async with self._database.transaction() as tx:
-                scene = await tx.scenes.get(order.run.scene_id)
+                kept, link = await self._headshot(tx, order)
             async with heartbeating() as pulse, self._workshop.bench() as folder:
                 pulse.waiting_for = "headshot"
-                source = await self._fetch(scene, order.source, folder / "source")
+                source = await self._fetch(kept, link, folder / "source")
                 fitted = folder / "headshot.png"
                 await asyncio.to_thread(fit_headshot, source, fitted, order.aspect_ratio)
                 return await self._workshop.keep(fitted, PNG)
 
-    async def _fetch(self, scene: Scene | None, source: AnchorSource, to: Path) -> Path:
-        if scene is not None and source is AnchorSource.SCENE_HEADSHOT and scene.headshot:
-            return await self._workshop.fetch(ArtifactRef.model_validate(scene.headshot), to)
-        default = self._default_headshot.get_secret_value() if self._default_headshot else None
-        url = default if source is AnchorSource.DEFAULT_HEADSHOT else scene and scene.headshot_url
-        if not url:
+    async def _headshot(self, tx: Transaction, order: PrepareHeadshotInput) -> tuple[ArtifactRef | None, str | None]:
+        """Where the picture is: in our store, or at a link. The database's default goes before the environment's."""
+        if order.source is AnchorSource.SCENE_HEADSHOT:
+            scene = await tx.scenes.get(order.run.scene_id)
+            kept, link = (scene.headshot, scene.headshot_url) if scene else (None, None)
+        else:
+            asset_id = (await tx.settings.values()).get(DEFAULT_HEADSHOT)
+            asset = await tx.assets.get(asset_id) if asset_id else None
+            kept = asset.artifact if asset else None
+            link = self._default_headshot.get_secret_value() if self._default_headshot else None
+        return ArtifactRef.model_validate(kept) if kept else None, link
+
+    async def _fetch(self, kept: ArtifactRef | None, link: str | None, to: Path) -> Path:
+        if kept is not None:
+            return await self._workshop.fetch(kept, to)
+        if not link:
             raise RejectedError(
                 "headshot", "it was removed", "Give the scene a headshot and generate again", FailureCode.NOT_FOUND
             )
-        return (await self._web.download(url, to, max_bytes=MAX_HEADSHOT_BYTES)).path
+        return (await self._web.download(link, to, max_bytes=MAX_HEADSHOT_BYTES)).path
 
     async def _note(
         self,

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from domain.identity import EffectiveIdentity, effective_identity
 from domain.rejections import RejectedError
+from domain.system_settings import overlay
 from models.enums import FailureCode
 from models.settings import PlanSettings
 from models.tables import Scene
@@ -43,7 +44,8 @@ class LoraLinks:
     async def of_scene(self, scene_id: str) -> LoraLink:
         """Raises RejectedError when the scene or its LoRA is gone since the plan was made."""
         async with self._database.transaction() as tx:
-            identity = await identity_of(tx, await required_scene(tx, scene_id), self._settings)
+            scene = await required_scene(tx, scene_id)
+            identity = await identity_of(tx, scene, await current_settings(tx, self._settings))
         profile = identity.profile
         if profile.lora_key:
             url = self._objects.sign(profile.lora_key, expires=self._lifetime)
@@ -56,6 +58,11 @@ class LoraLinks:
                 "identity.lora_url", "it was removed", "Set it and generate again", FailureCode.LORA_NOT_FOUND
             )
         return LoraLink(url=url, subject=profile.display_name, default=identity.uses_default_lora)
+
+
+async def current_settings(tx: Transaction, environment: PlanSettings) -> PlanSettings:
+    """The environment's settings with those of the database put over them, as they are now."""
+    return overlay(environment, await tx.settings.values())
 
 
 async def required_scene(tx: Transaction, scene_id: str) -> Scene:

@@ -8,7 +8,7 @@ from temporalio import activity
 from activities import journal
 from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
-from activities.loras import identity_of, required_scene
+from activities.loras import current_settings, identity_of, required_scene
 from activities.workshop import Workshop
 from domain.captions import caption_lines, to_srt, to_webvtt
 from domain.failures import RULES
@@ -56,7 +56,8 @@ class SceneActivities:
                 _begin(await required_scene(tx, run.scene_id), run)
             async with self._database.transaction() as tx:
                 scene = await required_scene(tx, run.scene_id)
-                plan = plan_scene(scene, await identity_of(tx, scene, self._settings), self._settings)
+                settings = await current_settings(tx, self._settings)
+                plan = plan_scene(scene, await identity_of(tx, scene, settings), settings)
                 _record_plan(scene, plan)
                 await _log_mode(tx, run, plan)
         return plan

@@ -12,6 +12,7 @@ from models.enums import FailureCode
 from models.settings import PlanSettings
 from models.system_settings import SystemSettings
 
+DEFAULT_HEADSHOT = "default_headshot_asset"
 KEYS = tuple(SystemSettings.model_fields)
 _TYPES: dict[str, TypeAdapter[Any]] = {key: TypeAdapter(SystemSettings.__annotations__[key]) for key in KEYS}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from activities.anchor import without_query
 from domain.rejections import RejectedError, StaleError
-from domain.system_settings import KEYS, check_key, check_value
+from domain.system_settings import DEFAULT_HEADSHOT, KEYS, check_key, check_value
 from models.admin_tables import SystemSetting
 from models.enums import AssetKind, FailureCode, Source
 from runtime.catalog.assets import find_asset
@@ -16,7 +16,7 @@ from store.database import Database, Transaction
 
 # The environment's name for each key, as `Settings` has it.
 _ENVIRONMENT = {
-    "default_headshot_asset": "default_headshot_url",
+    DEFAULT_HEADSHOT: "default_headshot_url",
     "default_voice_id": "elevenlabs_voice_id",
     "on_missing_lora": "on_missing_lora",
     "safety_checker": "safety_checker",
@@ -85,7 +85,7 @@ async def _write(tx: Transaction, row: SystemSetting | None, key: str, value: An
 
 
 async def _check_asset(tx: Transaction, key: str, value: Any) -> None:
-    if key != "default_headshot_asset" or value is None:
+    if key != DEFAULT_HEADSHOT or value is None:
         return
     try:
         await find_asset(tx, value, AssetKind.HEADSHOT)
