@@ -15,7 +15,6 @@ from models.artifacts import ArtifactRef
 from models.base import Message
 from models.tables import ID_ALPHABET, ID_LENGTH, new_id, now
 
-
 MODULES = (artifacts, messages, progress, requests, scene, settings)
 KINDS = sorted(
     {
