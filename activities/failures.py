@@ -33,7 +33,8 @@ def translated_failures() -> Generator[None]:
         code = FailureCode.PROVIDER_UNAVAILABLE if error.retryable else FailureCode.UNAUTHORIZED
         raise application_error(code, f"object store: {error}", retry=error.retryable) from error
     except IllegalMoveError as error:
-        raise application_error(FailureCode.UNKNOWN, str(error), retry=False) from error
+        # another attempt of the same activity moved the purchase meanwhile: the next one carries on from there
+        raise application_error(FailureCode.UNKNOWN, str(error), retry=True) from error
 
 
 def from_provider(error: ProviderError) -> ApplicationError:

@@ -10,9 +10,10 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
+from domain.rejections import RejectedError
 from runtime.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,13 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Run all missing migrations up to `revision`. Raises alembic's and SQLAlchemy's errors."""
+    """Run all missing migrations up to `revision`; makes the folder of a SQLite file.
+
+    Raises alembic's and SQLAlchemy's errors.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     command.upgrade(alembic_config(url), revision)
 
 
@@ -48,10 +55,13 @@ def revisions(url: str) -> tuple[str | None, str | None]:
 
 
 def main() -> int:
-    """Migrate the database of the settings; 0, or 1 with one line that says what is wrong."""
+    """Migrate the database of the settings; 0, or 1 with one line that says what is wrong, without a password."""
     try:
         upgrade(load_settings().database_url.get_secret_value(), *sys.argv[1:2])
-    except (CommandError, DBAPIError) as error:
+    except ArgumentError:
+        sys.stderr.write("migrate: DATABASE_URL is not a database address like postgresql://user:password@host/name\n")
+        return 1
+    except (CommandError, DBAPIError, RejectedError, OSError) as error:
         sys.stderr.write(f"migrate: {str(error).splitlines()[0]}\n")
         return 1
     return 0

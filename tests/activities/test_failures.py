@@ -61,9 +61,9 @@ def test_other_errors(error: Exception, code: FailureCode, retried: bool) -> Non
     assert str(error) in failure.message
 
 
-def test_not_retried() -> None:
-    """What no retry can mend is not retried."""
-    assert translated(IllegalMoveError("stored to sent")).non_retryable
+def test_a_purchase_that_another_attempt_moved_is_tried_again() -> None:
+    """Two overlapping attempts meet at the row; the later one retries and carries on from where the row stands."""
+    assert not translated(IllegalMoveError("stored to sent")).non_retryable
     assert translated(ObjectMissing("gone")).non_retryable
 
 
