@@ -64,6 +64,10 @@ def test_other_errors(error: Exception, code: FailureCode, retried: bool) -> Non
 def test_a_purchase_that_another_attempt_moved_is_tried_again() -> None:
     """Two overlapping attempts meet at the row; the later one retries and carries on from where the row stands."""
     assert not translated(IllegalMoveError("stored to sent")).non_retryable
+
+
+def test_a_missing_object_is_not_retried() -> None:
+    """What is gone stays gone."""
     assert translated(ObjectMissing("gone")).non_retryable
 
 
