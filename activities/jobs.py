@@ -23,6 +23,7 @@ from models.messages import (
     CollectInput,
     JobTicket,
     PurchaseResult,
+    RunRef,
     SubmitImageInput,
     SubmitLipsyncInput,
     SubmitVideoInput,
@@ -81,7 +82,7 @@ class JobActivities:
         with translated_failures():
             if request.lora is not None:
                 link = await self._links.of_scene(order.run.scene_id)
-                request = request.model_copy(update={"lora": request.lora.model_copy(update={"url": link.url})})
+                request = _with_link(request, link.url)
             wanted = Wanted(order.run, Step.IMAGE, self._providers.image.provider, order.request)
             return await self._submit(wanted, self._providers.image, request)
 
@@ -133,21 +134,37 @@ class JobActivities:
             case _:
                 return await _stop(self._providers.lipsync, LipsyncRequest.model_validate(job.request), job)
 
+    async def draw(self, run: RunRef, request: ImageRequest, lora_url: str) -> PurchaseResult:
+        """Buy and keep one picture outside of a workflow; the next call carries on one that was cut short.
+
+        Two calls for one `scene_id` must not overlap. Raises ProviderError.
+        """
+        vendor = self._providers.image
+        job = await self._accepted(
+            Wanted(run, Step.IMAGE, vendor.provider, request), vendor, _with_link(request, lora_url)
+        )
+        await self._finished(job, vendor, ImageRequest, Pulse())
+        return result_of(job, run)
+
     async def _submit(self, wanted: Wanted, vendor: JobProvider[RequestT], request: RequestT) -> JobTicket:
         async with heartbeating() as pulse:
             pulse.waiting_for = f"{wanted.provider} to accept {wanted.request.model}"
-            job = await self._purchases.begin(wanted)
-            if job.state in (JobState.INTENT, JobState.SENT, JobState.UNKNOWN):
-                key = job.idempotency_key
-                request_id = await self._purchases.attempt(
-                    job,
-                    send=lambda: vendor.submit(request, key=key, url_of=self._url_of),
-                    find=lambda: vendor.recover(request, key=key, url_of=self._url_of),
-                )
-                await self._purchases.move(
-                    job, JobState.ACCEPTED, entry=accepted_entry(job), request_id=request_id, error_code=None
-                )
+            job = await self._accepted(wanted, vendor, request)
         return ticket_of(job, wanted.run)
+
+    async def _accepted(self, wanted: Wanted, vendor: JobProvider[RequestT], request: RequestT) -> ProviderJob:
+        job = await self._purchases.begin(wanted)
+        if job.state in (JobState.INTENT, JobState.SENT, JobState.UNKNOWN):
+            key = job.idempotency_key
+            request_id = await self._purchases.attempt(
+                job,
+                send=lambda: vendor.submit(request, key=key, url_of=self._url_of),
+                find=lambda: vendor.recover(request, key=key, url_of=self._url_of),
+            )
+            await self._purchases.move(
+                job, JobState.ACCEPTED, entry=accepted_entry(job), request_id=request_id, error_code=None
+            )
+        return job
 
     async def _collect(
         self, order: CollectInput, vendor: JobProvider[RequestT], kind: type[RequestT]
@@ -156,12 +173,17 @@ class JobActivities:
             async with heartbeating() as pulse:
                 async with self._database.transaction() as tx:
                     job = await tx.jobs.get(order.job_id)
-                if job.state in (JobState.ACCEPTED, JobState.SUCCEEDED):
-                    finished = await self._wait(job, vendor, kind.model_validate(job.request), pulse)
-                    pulse.waiting_for = f"download from {job.provider}"
-                    await self._keep(job, finished)
-                _raise_if_over(job)
+                await self._finished(job, vendor, kind, pulse)
         return result_of(job, order.run)
+
+    async def _finished(
+        self, job: ProviderJob, vendor: JobProvider[RequestT], kind: type[RequestT], pulse: Pulse
+    ) -> None:
+        if job.state in (JobState.ACCEPTED, JobState.SUCCEEDED):
+            finished = await self._wait(job, vendor, kind.model_validate(job.request), pulse)
+            pulse.waiting_for = f"download from {job.provider}"
+            await self._keep(job, finished)
+        _raise_if_over(job)
 
     async def _wait(self, job: ProviderJob, vendor: JobProvider[RequestT], request: RequestT, pulse: Pulse) -> Finished:
         began = job.accepted_at or job.intent_at
@@ -208,6 +230,10 @@ class JobActivities:
     def _url_of(self, artifact: ArtifactRef) -> str:
         public = self._objects.public_url(artifact.key)
         return public or self._objects.sign(artifact.key, expires=self._url_lifetime)
+
+
+def _with_link(request: ImageRequest, url: str) -> ImageRequest:
+    return request.model_copy(update={"lora": request.lora and request.lora.model_copy(update={"url": url})})
 
 
 def _raise_if_over(job: ProviderJob) -> None:

@@ -46,6 +46,10 @@ class LoraLinks:
         async with self._database.transaction() as tx:
             scene = await required_scene(tx, scene_id)
             identity = await identity_of(tx, scene, await current_settings(tx, self._settings))
+        return self.of_identity(identity)
+
+    def of_identity(self, identity: EffectiveIdentity) -> LoraLink:
+        """Raises RejectedError (`lora_not_found`) when it has none."""
         profile = identity.profile
         if profile.lora_key:
             url = self._objects.sign(profile.lora_key, expires=self._lifetime)

@@ -28,8 +28,12 @@ def effective_identity(
     """
     if own is not None and not own.is_active:
         raise RejectedError("identity", f"{own.name!r} is inactive", "Activate it, or give the scene another identity")
-    chosen = own or default
-    profile = chosen or _from_environment(settings)
+    return as_used(own or default, settings)
+
+
+def as_used(chosen: IdentityProfile | None, settings: PlanSettings) -> EffectiveIdentity:
+    """The identity with the LoRA that serves it, active or not; None is the environment's."""
+    profile = chosen or environment_identity(settings)
     has_own_lora = bool(profile.lora_url or profile.lora_key)
     uses_default_lora = not has_own_lora and settings.default_lora and (chosen is None or chosen.is_default)
     return EffectiveIdentity(
@@ -63,7 +67,8 @@ def effective_voice(scene: Scene, identity: IdentityProfile, settings: PlanSetti
     )
 
 
-def _from_environment(settings: PlanSettings) -> IdentityProfile:
+def environment_identity(settings: PlanSettings) -> IdentityProfile:
+    """Who speaks where the database has no default identity."""
     return IdentityProfile(
         name="environment",
         display_name=settings.environment_name,

@@ -36,13 +36,7 @@ def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings
     profile = identity.profile
     voice = effective_voice(scene, profile, settings)
     check_dialogue(scene.dialogue, model=voice.model, speed=voice.speed, max_speech_s=settings.max_speech_s)
-    decision = decide_mode(
-        _one_of(GenerationMode, scene.generation_mode, "generation_mode") if scene.generation_mode else None,
-        has_lora=identity.has_lora,
-        has_scene_headshot=bool(scene.headshot_url or scene.headshot),
-        has_default_headshot=settings.has_default_headshot,
-        on_missing_lora=settings.on_missing_lora,
-    )
+    decision = get_effective_generation_mode(scene, identity, settings)
     _check_providers(decision, settings)
     return ScenePlan(
         scene_id=scene.id,
@@ -59,6 +53,17 @@ def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings
         video=_plan_video(scene, profile, settings),
         lipsync_model=settings.lipsync_model,
         search_attributes=settings.search_attributes,
+    )
+
+
+def get_effective_generation_mode(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings) -> ModeDecision:
+    """The mode that the scene would be filmed in, and why. Raises RejectedError as `decide_mode` does."""
+    return decide_mode(
+        _one_of(GenerationMode, scene.generation_mode, "generation_mode") if scene.generation_mode else None,
+        has_lora=identity.has_lora,
+        has_scene_headshot=bool(scene.headshot_url or scene.headshot),
+        has_default_headshot=settings.has_default_headshot,
+        on_missing_lora=settings.on_missing_lora,
     )
 
 

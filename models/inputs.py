@@ -1,6 +1,6 @@
 """What people and programs write down to create identities and scenes; unknown fields are refused."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -120,3 +120,12 @@ class ApiKeyDraft(Draft):
 
     name: Annotated[Line, Field(min_length=1)]
     scopes: Annotated[frozenset[ApiScope], Field(min_length=1)]
+
+
+class Document(Draft):
+    """Identities, projects and scenes for import: each entry holds fields of its draft, and its name in any case."""
+
+    format: Literal[1] = 1
+    identities: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    projects: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    scenes: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])

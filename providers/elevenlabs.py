@@ -118,6 +118,18 @@ class ElevenLabsSpeechProvider:
             plan = await self._client.user.subscription.get(request_options=_ONCE)
             return f"elevenlabs: plan {plan.tier}, {plan.character_count:,} of {plan.character_limit:,} credits used"
 
+    async def check_voice(self, voice_id: str, model: str) -> str:
+        """Ask for the voice; a professional clone speaks only with the models that it was fine-tuned for."""
+        async with self._calling(paid=False):
+            voice = await self._client.voices.get(voice_id, request_options=_ONCE)
+            states = (voice.fine_tuning.state if voice.fine_tuning else None) or {}
+            name, category = voice.name or voice_id, voice.category or "unknown"
+        if category == "professional" and states.get(model) != "fine_tuned":
+            state = states.get(model, "not_started")
+            problem = f"{VENDOR}: the professional clone {name!r} is not tuned for {model}: {state}"
+            raise ProviderError(FailureCode.INVALID_REQUEST, problem)
+        return f"{name} ({category})"
+
     async def _find(self, request: SpeechRequest, since: datetime) -> SpeechHistoryItemResponse | None:
         """Newest match. The history's own text search is not used: how it treats long texts is not documented."""
         after: str | None = None

@@ -104,6 +104,13 @@ class SpeechProvider(Protocol):
         """A free call that proves address and key; returns one line for people. Raises `ProviderError`."""
         ...
 
+    async def check_voice(self, voice_id: str, model: str) -> str:
+        """Whether the voice can speak with this model, for free; returns one line for people.
+
+        Raises `ProviderError`: `not_found`, or `invalid_request` for a clone that is not tuned for the model.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Downloaded:

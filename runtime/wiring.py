@@ -103,35 +103,49 @@ def object_store(settings: Settings) -> ObjectStore:
     )
 
 
+def workshop_of(parts: Parts) -> Workshop:
+    """Where files are measured, hashed and put into the store."""
+    return Workshop(parts.objects, parts.settings.data_dir / "scratch")
+
+
+def lora_links(parts: Parts) -> LoraLinks:
+    """Finds where LoRAs are fetched."""
+    settings = parts.settings
+    default = SecretStr(settings.deven_lora_url) if settings.deven_lora_url else None
+    planning = settings.for_planning(search_attributes=False)
+    return LoraLinks(parts.database, parts.objects, planning, default, timedelta(hours=settings.vendor_url_hours))
+
+
+def job_activities(parts: Parts) -> JobActivities:
+    """Buys pictures, clips and lipsync."""
+    return JobActivities(
+        database=parts.database,
+        purchases=Purchases(parts.database, parts.objects),
+        workshop=workshop_of(parts),
+        objects=parts.objects,
+        web=parts.web,
+        providers=parts.jobs,
+        links=lora_links(parts),
+        url_lifetime=timedelta(hours=parts.settings.vendor_url_hours),
+    )
+
+
 def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[..., Any]]:
     """All activities that the worker serves."""
     settings = parts.settings
     plan_settings = settings.for_planning(search_attributes=search_attributes)
-    lifetime = timedelta(hours=settings.vendor_url_hours)
-    workshop = Workshop(parts.objects, settings.data_dir / "scratch")
-    purchases = Purchases(parts.database, parts.objects)
-    default_lora = SecretStr(settings.deven_lora_url) if settings.deven_lora_url else None
+    workshop = workshop_of(parts)
     default_headshot = SecretStr(settings.default_headshot_url) if settings.default_headshot_url else None
-    links = LoraLinks(parts.database, parts.objects, plan_settings, default_lora, lifetime)
-    speech = SpeechActivities(purchases, workshop, parts.speech)
+    speech = SpeechActivities(Purchases(parts.database, parts.objects), workshop, parts.speech)
     anchor = AnchorActivities(
         database=parts.database,
         workshop=workshop,
         web=parts.web,
         inspector=parts.inspector,
-        links=links,
+        links=lora_links(parts),
         default_headshot=default_headshot,
     )
-    jobs = JobActivities(
-        database=parts.database,
-        purchases=purchases,
-        workshop=workshop,
-        objects=parts.objects,
-        web=parts.web,
-        providers=parts.jobs,
-        links=links,
-        url_lifetime=lifetime,
-    )
+    jobs = job_activities(parts)
     assembly = AssemblyActivities(database=parts.database, workshop=workshop)
     scene = SceneActivities(
         database=parts.database,

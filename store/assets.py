@@ -39,6 +39,11 @@ class AssetRepository:
         rows = (await self._session.exec(query.order_by(*order).limit(limit).offset(offset))).all()
         return list(rows), (await self._session.exec(count)).one()
 
+    async def with_key(self, key: str) -> list[Asset]:
+        """The assets whose object has this key, oldest first."""
+        query = select(Asset).where(col(Asset.artifact)["key"].as_string() == key)
+        return list((await self._session.exec(query.order_by(col(Asset.created_at), col(Asset.id)))).all())
+
     async def lock_object(self, key: str) -> None:
         """Wait until nobody else makes or removes an asset of this object."""
         await hold(self._session, f"object {key}")

@@ -32,6 +32,10 @@ class IdentityRepository:
         query = select(IdentityProfile).where(is_id | (col(IdentityProfile.name) == reference)).order_by(is_id.desc())
         return (await self._session.exec(query)).first()
 
+    async def find_name(self, name: str) -> IdentityProfile | None:
+        """By name alone."""
+        return (await self._session.exec(select(IdentityProfile).where(col(IdentityProfile.name) == name))).first()
+
     async def taken_by(self, *, name: str, trigger_word: str, besides: str | None = None) -> IdentityProfile | None:
         """The identity that already has this name or trigger word, other than the one with the id `besides`."""
         query = select(IdentityProfile).where(
@@ -77,6 +81,17 @@ class IdentityRepository:
         identity_id = col(Scene.identity_id)
         query = select(identity_id, func.count()).where(identity_id.in_(identity_ids)).group_by(identity_id)
         return {str(owner): count for owner, count in (await self._session.exec(query)).all()}
+
+    async def counts(self) -> tuple[int, int, int, int]:
+        """How many there are, are active, and of these have a LoRA or a voice of their own."""
+        active = col(IdentityProfile.is_active).is_(True)
+        lora = col(IdentityProfile.lora_key).is_not(None) | col(IdentityProfile.lora_url).is_not(None)
+        voice = col(IdentityProfile.voice_id).is_not(None)
+        everyone = func.count()
+        query = select(
+            everyone, everyone.filter(active), everyone.filter(active & lora), everyone.filter(active & voice)
+        )
+        return (await self._session.exec(query.select_from(IdentityProfile))).one()
 
     async def with_lora_key(self, key: str) -> list[IdentityProfile]:
         """The identities whose LoRA is the object with this key."""

@@ -49,3 +49,7 @@ class ProjectRepository:
         """Remove; the caller has seen to its scenes and assets."""
         await self._session.delete(project)
         await self._session.flush()
+
+    async def list(self) -> list[Project]:
+        """All, by name."""
+        return list((await self._session.exec(select(Project).order_by(col(Project.name)))).all())
