@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import identities, jobs, logs, runs, scenes, temporal
+from cli import apikeys, assets, identities, jobs, logs, projects, runs, scenes, system_settings, temporal
 from cli.output import AsJson, run
 from runtime.settings import load_settings
 
@@ -22,7 +22,11 @@ app = typer.Typer(
 for command in (runs.generate, runs.status, logs.logs, runs.cancel):
     scenes.app.command(command.__name__)(command)
 app.add_typer(identities.app, name="identity")
+app.add_typer(projects.app, name="project")
 app.add_typer(scenes.app, name="scene")
+app.add_typer(assets.app, name="asset")
+app.add_typer(system_settings.app, name="setting")
+app.add_typer(apikeys.app, name="apikey")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(temporal.app, name="temporal")
 

@@ -1,18 +1,25 @@
 """`starter.py identity`: who speaks."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from activities.anchor import without_query
-from cli.inputs import draft_of
+from cli.inputs import changes_of, draft_of
+from cli.options import FieldsFile, IdentityOptions, IfVersion, Reset, taking
 from cli.output import AsJson, clock, print_facts, print_json, print_table, row_document, run, say
-from cli.session import session
-from models.enums import FluxModel
+from cli.session import everything, session
 from models.inputs import IdentityDraft
 from models.tables import IdentityProfile
-from runtime.catalog.identities import add_identity, find_identity
+from runtime.catalog.identities import (
+    CountedIdentity,
+    add_identity,
+    delete_identity,
+    get_identity,
+    list_identities,
+    patch_identity,
+    set_default_identity,
+)
 
 app = typer.Typer(help="Who speaks: a face (LoRA) and a voice.", no_args_is_help=True)
 
@@ -20,55 +27,34 @@ Reference = Annotated[str, typer.Argument(metavar="REF", help="The identity's id
 
 
 @app.command("add")
-def add(
-    file: Annotated[Path | None, typer.Option(help="YAML or JSON with the fields; options win over it.")] = None,
-    name: Annotated[str | None, typer.Option(help="Lower-case letters, digits and dashes.")] = None,
-    display_name: Annotated[str | None, typer.Option(help="The name that people read.")] = None,
-    description: Annotated[str | None, typer.Option(help="For people only.")] = None,
-    subject_description: Annotated[str | None, typer.Option(help="The person's looks, for the prompts.")] = None,
-    trigger_word: Annotated[str | None, typer.Option(help="The word that the LoRA was trained on.")] = None,
-    lora_url: Annotated[str | None, typer.Option(help="Where the LoRA (.safetensors) is fetched.")] = None,
-    lora_scale: Annotated[float | None, typer.Option(help="0 to 1, default 0.95.")] = None,
-    base_model: Annotated[FluxModel | None, typer.Option(help="For pictures without the LoRA.")] = None,
-    voice_id: Annotated[str | None, typer.Option(help="ElevenLabs voice id.")] = None,
-    voice_model: Annotated[str | None, typer.Option(help="ElevenLabs model id.")] = None,
-    voice_stability: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
-    voice_similarity: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
-    voice_style: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
-    voice_speaker_boost: Annotated[bool | None, typer.Option("--speaker-boost/--no-speaker-boost")] = None,
-    is_default: Annotated[bool | None, typer.Option("--default/--no-default", help="Of scenes without one.")] = None,
-    is_active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
-    as_json: AsJson = False,
-) -> None:
+@taking(IdentityOptions)
+def add(given: dict[str, Any], file: FieldsFile = None, as_json: AsJson = False) -> None:
     """Create an identity from a file, from options, or both."""
-    options = {key: value for key, value in locals().items() if key in IdentityDraft.model_fields}
 
     async def work() -> IdentityProfile:
-        draft = draft_of(IdentityDraft, file, **options)
+        draft = draft_of(IdentityDraft, file, **given)
         async with session() as open_session:
             return await add_identity(open_session.database, draft)
 
-    identity = run(work(), as_json=as_json)
-    if as_json:
-        print_json(identity_document(identity))
-    else:
-        say(f"identity {identity.name} added: {identity.id}")
+    _tell(run(work(), as_json=as_json), "added", as_json=as_json)
 
 
 @app.command("list")
-def list_all(as_json: AsJson = False) -> None:
-    """All identities by name."""
+def list_all(
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Only those that are or are not.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """All identities by name, with the number of their scenes."""
 
-    async def work() -> list[IdentityProfile]:
-        async with session() as open_session, open_session.database.transaction() as tx:
-            return await tx.identities.list()
+    async def work() -> list[CountedIdentity]:
+        async with session() as open_session:
+            return await everything(lambda part: list_identities(open_session.database, part, active=active))
 
     identities = run(work(), as_json=as_json)
     if as_json:
-        print_json([identity_document(identity) for identity in identities])
+        print_json([_counted_document(counted) for counted in identities])
     elif identities:
-        rows = ((i.id, i.name, i.display_name, i.trigger_word, _face(i), i.voice_id, _flags(i)) for i in identities)
-        print_table(("ID", "NAME", "SHOWN AS", "TRIGGER", "FACE", "VOICE", ""), rows)
+        print_table(("ID", "NAME", "SHOWN AS", "TRIGGER", "FACE", "VOICE", "SCENES", ""), map(_row, identities))
     else:
         say("no identities yet: starter.py identity add --file examples/identity.yaml")
 
@@ -77,17 +63,63 @@ def list_all(as_json: AsJson = False) -> None:
 def show(reference: Reference, as_json: AsJson = False) -> None:
     """Everything recorded of one identity."""
 
-    async def work() -> IdentityProfile:
-        async with session() as open_session, open_session.database.transaction() as tx:
-            return await find_identity(tx, reference)
+    async def work() -> CountedIdentity:
+        async with session() as open_session:
+            return await get_identity(open_session.database, reference)
 
-    identity = run(work(), as_json=as_json)
+    counted = run(work(), as_json=as_json)
+    document = _counted_document(counted)
     if as_json:
-        print_json(identity_document(identity))
+        print_json(document)
         return
-    document = identity_document(identity)
     print_facts((name.replace("_", " "), value) for name, value in document.items() if not name.endswith("_at"))
-    print_facts([("created", clock(identity.created_at)), ("updated", clock(identity.updated_at))])
+    print_facts([("created", clock(counted.identity.created_at)), ("updated", clock(counted.identity.updated_at))])
+
+
+@app.command("edit")
+@taking(IdentityOptions)
+def edit(
+    reference: Reference,
+    given: dict[str, Any],
+    file: FieldsFile = None,
+    reset: Reset = None,
+    if_version: IfVersion = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the fields that are given."""
+
+    async def work() -> IdentityProfile:
+        changes = changes_of(IdentityDraft, file, given, reset)
+        async with session() as open_session:
+            return await patch_identity(open_session.database, reference, changes, expected_version=if_version)
+
+    _tell(run(work(), as_json=as_json), "edited", as_json=as_json)
+
+
+@app.command("rm")
+def remove(reference: Reference, if_version: IfVersion = None, as_json: AsJson = False) -> None:
+    """Delete an identity. Refused while scenes use it."""
+
+    async def work() -> None:
+        async with session() as open_session:
+            await delete_identity(open_session.database, reference, expected_version=if_version)
+
+    run(work(), as_json=as_json)
+    if as_json:
+        print_json({"deleted": reference})
+    else:
+        say(f"identity {reference} deleted")
+
+
+@app.command("set-default")
+def set_default(reference: Reference, as_json: AsJson = False) -> None:
+    """Make it the identity of scenes without one."""
+
+    async def work() -> IdentityProfile:
+        async with session() as open_session:
+            return await set_default_identity(open_session.database, reference)
+
+    _tell(run(work(), as_json=as_json), "is the default", as_json=as_json)
 
 
 def identity_document(identity: IdentityProfile) -> dict[str, Any]:
@@ -95,6 +127,22 @@ def identity_document(identity: IdentityProfile) -> dict[str, Any]:
     document = row_document(identity)
     document["lora_url"] = without_query(identity.lora_url) if identity.lora_url else None
     return document
+
+
+def _tell(identity: IdentityProfile, done: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(identity_document(identity))
+    else:
+        say(f"identity {identity.name} {done}: {identity.id}, version {identity.version}")
+
+
+def _counted_document(counted: CountedIdentity) -> dict[str, Any]:
+    return identity_document(counted.identity) | {"scene_count": counted.scene_count}
+
+
+def _row(counted: CountedIdentity) -> tuple[object, ...]:
+    i = counted.identity
+    return i.id, i.name, i.display_name, i.trigger_word, _face(i), i.voice_id, counted.scene_count, _flags(i)
 
 
 def _face(identity: IdentityProfile) -> str:

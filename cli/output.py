@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel
 from temporalio.service import RPCError
 
-from domain.rejections import RejectedError
+from domain.rejections import ConflictError, RejectedError, StaleError
 from media.errors import MediaInvalid
 from models.enums import FailureCode
 from runtime.processes import ProcessDiedError
@@ -51,6 +51,7 @@ class Exit(IntEnum):
     NOT_FOUND = 3
     UNAVAILABLE = 4
     CANCELED = 5
+    CONFLICT = 6
     INTERRUPTED = 130
 
 
@@ -65,12 +66,14 @@ def run(work: Coroutine[Any, Any, Answer], *, as_json: bool = False) -> Answer:
     """Run a command's work; errors that a user can mend end it with one line and an exit code, without a traceback."""
     try:
         return asyncio.run(_with_grace(work))
+    except (ConflictError, StaleError) as error:
+        fail(str(error), Exit.CONFLICT, as_json=as_json)
     except RejectedError as error:
         fail(str(error), _EXIT_OF.get(error.code, Exit.USAGE), as_json=as_json)
     except (MediaInvalid, StoreError) as error:
         fail(str(error), Exit.USAGE, as_json=as_json)
     except IntegrityError:
-        fail("somebody wrote the same at this moment. Look at it and try again", Exit.USAGE, as_json=as_json)
+        fail("somebody wrote the same at this moment. Look at it and try again", Exit.CONFLICT, as_json=as_json)
     except (DatabaseUnavailableError, DBAPIError) as error:
         problem = f"the database does not answer, or was never migrated: {str(error).splitlines()[0]}"
         fail(f"{problem}. Run `make migrate`, or correct DATABASE_URL", Exit.UNAVAILABLE, as_json=as_json)

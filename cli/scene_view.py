@@ -9,7 +9,7 @@ from cli.jobs import job_document, print_jobs
 from cli.output import clock, print_facts, print_table, row_document, say
 from models.artifacts import ArtifactRef
 from models.enums import SceneStatus
-from models.tables import IdentityProfile, ProviderJob, Scene
+from models.tables import IdentityProfile, Project, ProviderJob, Scene
 from workflows.visibility import dollars
 
 
@@ -19,6 +19,7 @@ class SceneRecord:
 
     scene: Scene
     identity: IdentityProfile | None
+    project: Project | None
     jobs: list[ProviderJob]
     spent_micros: int
     film: Film | None
@@ -31,6 +32,7 @@ def scene_document(record: SceneRecord) -> dict[str, Any]:
     document["headshot_url"] = without_query(scene.headshot_url) if scene.headshot_url else None
     return document | {
         "identity": record.identity.name if record.identity else None,
+        "project": record.project.name if record.project else None,
         "film": record.film,
         "spent_micros": record.spent_micros,
         "purchases": [job_document(job) for job in record.jobs],
@@ -39,8 +41,16 @@ def scene_document(record: SceneRecord) -> dict[str, Any]:
 
 def list_document(scene: Scene) -> dict[str, Any]:
     """One entry of `scene list` for programs: `scene show` has the rest."""
-    fields = {"id", "name", "status", "identity_id", "project_id", "dialogue", "generation_mode", "effective_mode"}
-    fields |= {"mode_reason", "mode_fallback", "film_duration_s", "failure_code", "failure_message", "run_id"}
+    fields = {"id", "name", "status", "identity_id", "project_id", "position", "version", "dialogue", "generation_mode"}
+    fields |= {
+        "effective_mode",
+        "mode_reason",
+        "mode_fallback",
+        "film_duration_s",
+        "failure_code",
+        "failure_message",
+        "run_id",
+    }
     return scene.model_dump(mode="json", include=fields | {"created_at", "started_at", "ended_at"})
 
 
@@ -115,7 +125,7 @@ def _written(record: SceneRecord) -> list[tuple[str, object]]:
         ("headshot", headshot or (scene.headshot_url and without_query(scene.headshot_url))),
         ("own voice", scene.voice_id),
         ("seed asked", scene.seed),
-        ("project", scene.project_id),
+        ("project", record.project and f"{record.project.name}, as number {scene.position}"),
         ("created", clock(scene.created_at)),
     ]
 

@@ -1,61 +1,43 @@
-"""`starter.py scene add|list|show`: what is to be filmed. What runs stands in `cli.runs`."""
+"""`starter.py scene add|edit|rm|list|show`: what is to be filmed. What runs stands in `cli.runs`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from activities.workshop import Workshop
 from cli.films import film_of
-from cli.inputs import draft_of, text_of
+from cli.inputs import changes_of, draft_of, text_of
+from cli.options import FieldsFile, IfVersion, Reset, SceneOptions, taking
 from cli.output import AsJson, print_json, print_table, run, say
 from cli.scene_view import SceneRecord, list_document, list_row, print_scene, scene_document
-from cli.session import Session, session
-from models.enums import AspectRatio, ClipPolicy, GenerationMode
+from cli.session import Session, everything, session
+from models.enums import SceneStatus
 from models.inputs import SceneDraft
 from models.tables import Scene
-from runtime.catalog.scenes import add_scene
-from runtime.settings import Settings
+from runtime.catalog.scenes import SceneQuery, add_scene, delete_scene, list_scenes, patch_scene
 
 app = typer.Typer(help="What is to be filmed, and filming it.", no_args_is_help=True)
 
 Reference = Annotated[str, typer.Argument(metavar="REF", help="The scene's id or name.")]
 
 
+DialogueFile = Annotated[Path | None, typer.Option(help="A text file with the dialogue; - reads it.")]
+
+
 @app.command("add")
+@taking(SceneOptions)
 def add(
-    file: Annotated[Path | None, typer.Option(help="YAML or JSON with the fields; options win over it.")] = None,
-    name: Annotated[str | None, typer.Option(help="Lower-case letters, digits and dashes.")] = None,
-    dialogue: Annotated[str | None, typer.Option(help="What the person says.")] = None,
-    dialogue_file: Annotated[Path | None, typer.Option(help="A text file with the dialogue; - reads it.")] = None,
-    identity: Annotated[str | None, typer.Option(help="Id or name; default: the default identity.")] = None,
-    generation_mode: Annotated[
-        GenerationMode | None, typer.Option("--generation-mode", "--mode", help="Default: standard.")
-    ] = None,
-    environment: Annotated[str | None, typer.Option(help="Where it plays.")] = None,
-    wardrobe: Annotated[str | None, typer.Option(help="What the person wears.")] = None,
-    movement: Annotated[str | None, typer.Option(help="How the person moves.")] = None,
-    camera: Annotated[str | None, typer.Option(help="Framing and camera.")] = None,
-    mood_lighting: Annotated[str | None, typer.Option(help="Light and mood.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Further words for the picture.")] = None,
-    aspect_ratio: Annotated[AspectRatio | None, typer.Option(help="Default: 16:9.")] = None,
-    clip_policy: Annotated[ClipPolicy | None, typer.Option(help="Default: loop.")] = None,
-    headshot: Annotated[str | None, typer.Option(help="A picture file or its web address.")] = None,
-    voice_id: Annotated[str | None, typer.Option(help="ElevenLabs voice id, before the identity's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Makes the picture repeatable.")] = None,
-    as_json: AsJson = False,
+    given: dict[str, Any], file: FieldsFile = None, dialogue_file: DialogueFile = None, as_json: AsJson = False
 ) -> None:
     """Create a scene from a file, from options, or both."""
-    options = {key: value for key, value in locals().items() if key in SceneDraft.model_fields}
-    if dialogue is not None and dialogue_file is not None:
-        raise typer.BadParameter("give one of --dialogue and --dialogue-file", param_hint="--dialogue-file")
+    _check_dialogues(given, dialogue_file)
 
     async def work() -> SceneRecord:
-        if dialogue_file is not None:
-            options["dialogue"] = text_of("--dialogue-file", dialogue_file)
-        draft = draft_of(SceneDraft, file, **options)
+        draft = draft_of(SceneDraft, file, **_with_text(given, dialogue_file))
         async with session() as open_session:
-            scene = await add_scene(open_session.database, _workshop(open_session.settings, draft), draft)
+            scene = await add_scene(open_session.database, _workshop(open_session, draft.headshot), draft)
             return await record_of(open_session, scene)
 
     record = run(work(), as_json=as_json)
@@ -66,14 +48,65 @@ def add(
         say(f"next: starter.py scene generate {record.scene.name}")
 
 
+@app.command("edit")
+@taking(SceneOptions)
+def edit(
+    reference: Reference,
+    given: dict[str, Any],
+    file: FieldsFile = None,
+    dialogue_file: DialogueFile = None,
+    reset: Reset = None,
+    if_version: IfVersion = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the fields that are given. What was filmed stays until the next `scene generate`."""
+    _check_dialogues(given, dialogue_file)
+
+    async def work() -> SceneRecord:
+        changes = changes_of(SceneDraft, file, _with_text(given, dialogue_file), reset)
+        async with session() as open_session:
+            scene = (await open_session.scene(reference)).id
+            workshop = _workshop(open_session, changes.get("headshot"))
+            edited = await patch_scene(open_session.database, workshop, scene, changes, expected_version=if_version)
+            return await record_of(open_session, edited)
+
+    record = run(work(), as_json=as_json)
+    if as_json:
+        print_json(scene_document(record))
+    else:
+        say(f"scene {record.scene.name} edited: {record.scene.id}, version {record.scene.version}")
+
+
+@app.command("rm")
+def remove(reference: Reference, if_version: IfVersion = None, as_json: AsJson = False) -> None:
+    """Delete a scene with its log. Refused while it is generating; its purchases stay in the ledger."""
+
+    async def work() -> Scene:
+        async with session() as open_session:
+            scene = await open_session.scene(reference)
+            await delete_scene(open_session.database, scene.id, expected_version=if_version)
+            return scene
+
+    scene = run(work(), as_json=as_json)
+    if as_json:
+        print_json({"deleted": scene.id, "name": scene.name})
+    else:
+        say(f"scene {scene.name} deleted")
+
+
 @app.command("list")
-def list_all(as_json: AsJson = False) -> None:
-    """All scenes, oldest first."""
+def list_all(
+    project: Annotated[str | None, typer.Option(help="Only this project's, in its order.")] = None,
+    identity: Annotated[str | None, typer.Option(help="Only those of this identity.")] = None,
+    status: Annotated[SceneStatus | None, typer.Option(help="Only those in this state.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Scenes, oldest first."""
 
     async def work() -> list[Scene]:
+        query = SceneQuery(project=project, identity=identity, status=status)
         async with session() as open_session:
-            async with open_session.database.transaction() as tx:
-                scenes = await tx.scenes.list()
+            scenes = await everything(lambda part: list_scenes(open_session.database, part, query))
             return await open_session.mended(scenes)
 
     scenes = run(work(), as_json=as_json)
@@ -82,6 +115,8 @@ def list_all(as_json: AsJson = False) -> None:
     elif scenes:
         rows = [list_row(scene) for scene in scenes]
         print_table(("ID", "NAME", "STATUS", "MODE", "LENGTH", "FAILURE", "SAYS"), rows)
+    elif project or identity or status:
+        say("no such scenes")
     else:
         say("no scenes yet: starter.py scene add --file examples/scene.yaml")
 
@@ -107,16 +142,25 @@ async def record_of(open_session: Session, scene: Scene) -> SceneRecord:
         return SceneRecord(
             scene=await tx.scenes.get(scene.id) or scene,
             identity=await tx.identities.get(scene.identity_id) if scene.identity_id else None,
+            project=await tx.projects.get(scene.project_id) if scene.project_id else None,
             jobs=await tx.jobs.of_scene(scene.id),
             spent_micros=await tx.jobs.spent_on(scene.id),
             film=film_of(open_session.settings, scene),
         )
 
 
-def _workshop(settings: Settings, draft: SceneDraft) -> Workshop | None:
-    """Only a headshot file needs the object store."""
-    if draft.headshot is None or draft.headshot.startswith(("http://", "https://")):
-        return None
-    from runtime.wiring import object_store
+def _check_dialogues(given: Mapping[str, object], dialogue_file: Path | None) -> None:
+    if "dialogue" in given and dialogue_file is not None:
+        raise typer.BadParameter("give one of --dialogue and --dialogue-file", param_hint="--dialogue-file")
 
-    return Workshop(object_store(settings), settings.data_dir / "scratch")
+
+def _with_text(given: dict[str, Any], dialogue_file: Path | None) -> dict[str, Any]:
+    return given if dialogue_file is None else given | {"dialogue": text_of("--dialogue-file", dialogue_file)}
+
+
+def _workshop(open_session: Session, headshot: object) -> Workshop | None:
+    """Only a headshot file needs the object store; an asset's id has no suffix."""
+    if not isinstance(headshot, str) or headshot.startswith(("http://", "https://")):
+        return None
+    path = Path(headshot)
+    return open_session.workshop() if path.suffix or path.exists() else None

@@ -1,17 +1,21 @@
 """What a command works with: settings, the database, and Temporal where it answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.workshop import Workshop
 from cli.output import note
 from domain.rejections import RejectedError
 from models.enums import SceneStatus
+from models.inputs import Paging
 from models.tables import Scene
+from runtime.catalog.edits import Page
 from runtime.catalog.scenes import find_scene
 from runtime.launching import mend
 from runtime.settings import Settings, load_settings
@@ -19,6 +23,9 @@ from runtime.temporal import connect
 from store.database import Database
 
 CONNECT_PATIENCE_S = 10.0  # an address that swallows packets would otherwise hold a command for minutes
+PAGE = 500  # the most that one page may hold
+
+Row = TypeVar("Row")
 
 
 @dataclass
@@ -29,6 +36,12 @@ class Session:
     database: Database
     _client: Client | None = None
     _away: str | None = None
+
+    def workshop(self) -> Workshop:
+        """The object store's door. Raises RejectedError when none is configured."""
+        from runtime.wiring import object_store
+
+        return Workshop(object_store(self.settings), self.settings.data_dir / "scratch")
 
     async def temporal(self) -> Client:
         """Raises RejectedError (`provider_unavailable`) or TimeoutError when Temporal is away."""
@@ -83,3 +96,13 @@ async def session() -> AsyncGenerator[Session]:
         yield Session(settings, database)
     finally:
         await database.close()
+
+
+async def everything(fetch: Callable[[Paging], Awaitable[Page[Row]]]) -> list[Row]:
+    """All entries of a list that comes in pages."""
+    rows: list[Row] = []
+    while True:
+        page = await fetch(Paging(limit=PAGE, offset=len(rows)))
+        rows += page.items
+        if not page.items or len(rows) >= page.total:
+            return rows
