@@ -1,6 +1,7 @@
 """`starter.py demo`: the main job on this machine alone, from a written scene to a checked film."""
 
 import asyncio
+import hashlib
 import signal
 from pathlib import Path
 
@@ -72,21 +73,20 @@ async def _film(servers: Embedded, script: str | None, *, keep: bool) -> int:
             result = await handle.result()
         except WorkflowFailureError as error:
             console.print(f"failed: {error.cause}", style="red", highlight=False, soft_wrap=True)
-            return Exit.SCENE_FAILED
+            return Exit.FAILED
         film = await _deliver(parts, result, servers.data_dir / "films", scene.name)
         _report(console, servers, result, film, await _bill(servers.studio_url) - before, keep=keep)
     return Exit.OK
 
 
 async def _example_scene(parts: Parts, script: str | None) -> Scene:
-    """The example identity and scene, made when absent; another script is written into the scene."""
+    """The example identity and scene, made when absent; each other script is a scene of its own."""
     identity = draft_from_file(IdentityDraft, EXAMPLE_IDENTITY)
-    draft = draft_from_file(SceneDraft, EXAMPLE_SCENE, dialogue=script)
+    name = f"demo-{hashlib.sha256(script.encode()).hexdigest()[:8]}" if script else None
+    draft = draft_from_file(SceneDraft, EXAMPLE_SCENE, dialogue=script, name=name)
     async with parts.database.transaction() as tx:
         known = await tx.identities.find(identity.name)
         scene = await tx.scenes.find(draft.name)
-        if scene is not None:
-            scene.dialogue = draft.dialogue
     if known is None:
         await add_identity(parts.database, identity)
     if scene is not None:
