@@ -25,6 +25,7 @@ COPY activities activities
 COPY workflows workflows
 COPY runtime runtime
 COPY cli cli
+COPY api api
 COPY migrations migrations
 USER devatar
 VOLUME /var/lib/devatar

@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     log_level: str = named("DEVATAR_LOG_LEVEL", "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     graceful_shutdown_s: float = named("DEVATAR_GRACEFUL_SHUTDOWN_SECONDS", 10.0, ge=0, le=600)
 
+    api_host: str = named("DEVATAR_API_HOST", "127.0.0.1", min_length=1)
+    api_port: int = named("DEVATAR_API_PORT", 8080, ge=0, le=65535)
+    api_rate: str = named("DEVATAR_API_RATE", "600/minute", pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$")
+    api_max_upload_mb: int = named("DEVATAR_API_MAX_UPLOAD_MB", 512, ge=1, le=1024)
+    api_cors_origins: CommaSeparated = named("DEVATAR_API_CORS_ORIGINS", frozenset[str]())
+
     fal_key: SecretStr | None = named("FAL_KEY")
     fal_queue_url: str = named("FAL_QUEUE_URL", "https://queue.fal.run")
     fal_run_url: str = named("FAL_RUN_URL", "https://fal.run")

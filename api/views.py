@@ -1,0 +1,238 @@
+"""What the API answers, in camelCase. Links that users gave are shown without their query, where signatures stand."""
+
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from sqlmodel import SQLModel
+
+from activities.anchor import without_query
+from models.artifacts import ArtifactRef
+from models.enums import (
+    AspectRatio,
+    AssetKind,
+    ClipPolicy,
+    FailureCode,
+    GenerationMode,
+    SceneStatus,
+    Source,
+)
+from models.tables import Asset, Project, Scene
+from runtime.catalog.edits import Page
+
+Item = TypeVar("Item")
+
+
+class View(BaseModel):
+    """The base of every answer."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=False, from_attributes=True
+    )
+
+    @classmethod
+    def from_row(cls, row: SQLModel, **more: Any) -> Self:
+        """The fields that the row has, and more."""
+        return cls.model_validate(row.model_dump() | more)
+
+
+class FieldProblem(View):
+    """One field that cannot be used; `remedy` says what to do about it, where that is known."""
+
+    field: str
+    problem: str
+    remedy: str | None = None
+
+
+class Problem(View):
+    """RFC 9457 problem details; `code` is for programs, `detail` is the message for the user."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+class PageView(View, Generic[Item]):
+    """A part of a list; `total` counts the whole."""
+
+    items: list[Item]
+    total: int
+    limit: int
+    offset: int
+
+    @classmethod
+    def of(cls, page: Page[Any], items: list[Item]) -> Self:
+        """The page with its rows as they are shown."""
+        return cls(items=items, total=page.total, limit=page.limit, offset=page.offset)
+
+
+class ProjectView(View):
+    """Scenes that belong together; `version` is the ETag."""
+
+    id: str
+    name: str
+    display_name: str
+    description: str | None
+    scene_count: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: Project, scene_count: int) -> Self:
+        """The row with the count."""
+        return cls.from_row(row, scene_count=scene_count)
+
+
+class DeletedProjectView(View):
+    """What went: the project and these of its scenes, by name."""
+
+    id: str
+    name: str
+    scenes: list[str]
+
+
+class ArtifactView(View):
+    """A stored file; `size` in bytes, `durationS` in seconds, `width` and `height` in pixels."""
+
+    key: str
+    media_type: str
+    size: int
+    sha256: str
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class FailureView(View):
+    """Why a scene has no film: `message` is for the user, `detail` for whoever mends it."""
+
+    code: FailureCode
+    step: str | None
+    message: str
+    detail: str
+
+
+class SceneView(View):
+    """What is to be filmed, and what became of it; `version` is the ETag and counts edits, not runs."""
+
+    id: str
+    name: str
+    project_id: str | None
+    position: int
+    identity_id: str | None
+    dialogue: str
+    environment: str
+    wardrobe: str
+    movement: str
+    camera: str
+    mood_lighting: str
+    prompt: str
+    aspect_ratio: AspectRatio
+    clip_policy: ClipPolicy
+    headshot_url: str | None
+    headshot_asset_id: str | None
+    voice_id: str | None
+    seed: int | None
+    generation_mode: GenerationMode | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    status: SceneStatus
+    failure: FailureView | None
+    run_id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    effective_mode: GenerationMode | None
+    anchor_source: str | None
+    mode_reason: str | None
+    mode_fallback: bool
+    voice_used: str | None
+    speech_model: str | None
+    image_model: str | None
+    video_provider: str | None
+    video_model: str | None
+    lipsync_model: str | None
+    sync_mode: str | None
+    image_prompt: str | None
+    video_prompt: str | None
+    negative_prompt: str | None
+    image_seed: int | None
+    lora_fingerprint: str | None
+    clip_seconds: list[int] | None
+    speech_duration_s: float | None
+    film_duration_s: float | None
+    artifacts: dict[str, ArtifactView | list[ArtifactView]]
+
+    @classmethod
+    def of(cls, row: Scene) -> Self:
+        """The row; its failure as one value."""
+        link = without_query(row.headshot_url) if row.headshot_url else None
+        return cls.from_row(row, headshot_url=link, failure=failure_of(row))
+
+
+def failure_of(row: Scene) -> FailureView | None:
+    """What the record says of the failure of the last run."""
+    if row.failure_code is None:
+        return None
+    return FailureView(
+        code=FailureCode(row.failure_code),
+        step=row.failure_step,
+        message=row.failure_message or "",
+        detail=row.failure_detail or "",
+    )
+
+
+class AssetView(View):
+    """A file that somebody brought; `size` in bytes, `durationS` in seconds, `width` and `height` in pixels."""
+
+    id: str
+    kind: AssetKind
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    width: int | None
+    height: int | None
+    duration_s: float | None
+    project_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Asset) -> Self:
+        """The row with what is known of its object."""
+        artifact = ArtifactRef.model_validate(row.artifact)
+        return cls.from_row(row, media_type=artifact.media_type, sha256=artifact.sha256)
+
+
+class SettingView(View):
+    """A setting as it is used; `version` 0 where the database has none and the environment or a default holds."""
+
+    key: str
+    value: Any
+    source: Source
+    version: int
+    updated_at: datetime | None
+
+
+class SettingsView(View):
+    """All settings."""
+
+    items: list[SettingView]
+
+
+class HealthView(View):
+    """The process answers."""
+
+    status: str = Field(examples=["alive"])
+
+
+class ReadyView(View):
+    """Whether requests can be served, and for each service whether it answers: `ok` or `away`."""
+
+    ready: bool
+    checks: dict[str, str]
