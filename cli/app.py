@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from cli import apikeys, assets, identities, jobs, logs, projects, runs, scenes, system_settings, temporal
+from cli import (
+    apikeys,
+    assets,
+    identities,
+    identity_checks,
+    jobs,
+    logs,
+    portable,
+    projects,
+    runs,
+    scenes,
+    system_settings,
+    temporal,
+)
 from cli.output import AsJson, run
 from runtime.settings import load_settings
 
@@ -21,6 +34,11 @@ app = typer.Typer(
 )
 for command in (runs.generate, runs.status, logs.logs, runs.cancel):
     scenes.app.command(command.__name__)(command)
+scenes.app.command("import")(portable.bring_scenes)
+identities.app.command("test")(identity_checks.check)
+identities.app.command("status")(identity_checks.status)
+app.command("export")(portable.export)
+app.command("import")(portable.bring)
 app.add_typer(identities.app, name="identity")
 app.add_typer(projects.app, name="project")
 app.add_typer(scenes.app, name="scene")

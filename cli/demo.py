@@ -35,7 +35,7 @@ EXAMPLE_SCENE = ROOT / "examples" / "scene.yaml"
 async def demo(script: str | None, data_dir: Path, *, picture: str, keep: bool) -> int:
     """Start everything, film the example scene, say where the film is; an exit code."""
     stop = _stop_signal()
-    async with embedded(data_dir, picture=picture) as servers:
+    async with embedded(data_dir, picture=picture, api=keep) as servers:
         work = asyncio.create_task(_film(servers, script, keep=keep))
         watch = asyncio.create_task(servers.processes.watch())
         interrupted = asyncio.create_task(stop.wait())
@@ -118,6 +118,7 @@ def _report(
     command = f"DEVATAR_ENV_FILE={servers.env_file} .venv/bin/python starter.py"
     if keep:
         to.print(f"Temporal Web UI: {servers.ui_url}", highlight=False)
+        to.print(f"HTTP API: {servers.api_url}/api/docs", highlight=False)
         to.print(f"next: {command} scene show {result.scene_id}", highlight=False, soft_wrap=True)
     else:
         to.print('next: make demo SCRIPT="Say something else", or make demo KEEP=1 to look around', highlight=False)

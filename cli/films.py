@@ -1,4 +1,4 @@
-"""Where a finished film can be had."""
+"""Where films and pictures can be had."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,8 @@ from runtime.settings import Settings
 LINK_LIFETIME = timedelta(hours=24)
 
 
-class Film(Message):
-    """A film's object key, and a file on this machine, a lasting address, or a link that expires."""
+class Place(Message):
+    """An object's key, and a file on this machine, a lasting address, or a link that expires."""
 
     key: str
     file: str | None = None
@@ -21,31 +21,35 @@ class Film(Message):
     problem: str | None = None
 
 
-def film_of(settings: Settings, scene: Scene) -> Film | None:
-    """None for a scene that has no film; `problem` says why a film has no location here."""
+def film_of(settings: Settings, scene: Scene) -> Place | None:
+    """None for a scene that has no film."""
     if "film" not in scene.artifacts:
         return None
+    return place_of(settings, ArtifactRef.model_validate(scene.artifacts["film"]).key)
+
+
+def place_of(settings: Settings, key: str) -> Place:
+    """Where the object is; `problem` says why it has no location here."""
     from runtime.wiring import object_store
     from store.objects.local import LocalObjectStore
 
-    key = ArtifactRef.model_validate(scene.artifacts["film"]).key
     try:
         store = object_store(settings)
     except RejectedError as error:
-        return Film(key=key, problem=str(error))
+        return Place(key=key, problem=str(error))
     if isinstance(store, LocalObjectStore):
-        return Film(key=key, file=str(store.path_of(key)))
+        return Place(key=key, file=str(store.path_of(key)))
     if url := store.public_url(key):
-        return Film(key=key, url=url)
+        return Place(key=key, url=url)
     expires = datetime.now(UTC).replace(microsecond=0) + LINK_LIFETIME
-    return Film(key=key, url=store.sign(key, expires=LINK_LIFETIME), url_expires_at=expires)
+    return Place(key=key, url=store.sign(key, expires=LINK_LIFETIME), url_expires_at=expires)
 
 
-def film_lines(film: Film) -> list[str]:
-    """The film for people; the first line is `film: PLACE` and nothing else."""
-    lines = [f"film: {film.file or film.url or film.key}"]
-    if film.url_expires_at:
-        lines.append(f"this link works for everybody who has it, until {film.url_expires_at:%Y-%m-%d %H:%M}Z")
-    if film.problem:
-        lines.append(f"only its key in the object store is known here: {film.problem}")
+def place_lines(what: str, place: Place) -> list[str]:
+    """For people; the first line is `WHAT: PLACE` and nothing else."""
+    lines = [f"{what}: {place.file or place.url or place.key}"]
+    if place.url_expires_at:
+        lines.append(f"this link works for everybody who has it, until {place.url_expires_at:%Y-%m-%d %H:%M}Z")
+    if place.problem:
+        lines.append(f"only its key in the object store is known here: {place.problem}")
     return lines

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 from temporalio.client import Client, WorkflowFailureError
 
-from cli.films import Film, film_lines, film_of
+from cli.films import Place, film_of, place_lines
 from cli.follow import observe, progress_table, unanswered
 from cli.output import Exit, console, say
 from cli.session import Session
@@ -17,7 +17,7 @@ from models.tables import Scene
 from runtime.launching import Run, SceneHandle, look, run_failure
 from workflows.visibility import dollars
 
-EXIT_OF = {SceneStatus.FAILED: Exit.SCENE_FAILED, SceneStatus.CANCELED: Exit.CANCELED}
+EXIT_OF = {SceneStatus.FAILED: Exit.FAILED, SceneStatus.CANCELED: Exit.CANCELED}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Outcome:
     attached: bool = True
     progress: SceneProgress | None = None
     result: GenerateSceneResult | None = None
-    film: Film | None = None
+    film: Place | None = None
     failure: Failure | None = None
 
     @property
@@ -105,7 +105,7 @@ def print_result(outcome: Outcome) -> None:
         mode = f"{result.mode} ({result.mode_reason})"
         if result.mode_fallback:
             say(f"FALLBACK: asked for {result.requested_mode}, used {mode}", "bold yellow")
-        for line in film_lines(outcome.film) if outcome.film else ():
+        for line in place_lines("film", outcome.film) if outcome.film else ():
             say(line)
         say(f"length: {result.duration_s:.2f} s, mode: {mode}, cost of this run: {dollars(result.cost_micros)}")
     elif failure is not None:

@@ -46,7 +46,7 @@ class Exit(IntEnum):
     """What scripts can tell apart."""
 
     OK = 0
-    SCENE_FAILED = 1
+    FAILED = 1
     USAGE = 2
     NOT_FOUND = 3
     UNAVAILABLE = 4

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.anchor import without_query
-from cli.films import Film, film_lines
+from cli.films import Place, place_lines
 from cli.jobs import job_document, print_jobs
 from cli.output import clock, print_facts, print_table, row_document, say
 from models.artifacts import ArtifactRef
@@ -22,7 +22,7 @@ class SceneRecord:
     project: Project | None
     jobs: list[ProviderJob]
     spent_micros: int
-    film: Film | None
+    film: Place | None
 
 
 def scene_document(record: SceneRecord) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def print_outcome(record: SceneRecord) -> None:
     if record.film:
         if scene.status != SceneStatus.COMPLETED:
             say("this film is of an earlier run:")
-        for line in film_lines(record.film):
+        for line in place_lines("film", record.film):
             say(line)
     if scene.failure_code:
         say(f"{scene.failure_code} in {scene.failure_step or 'the run'}: {scene.failure_message}", "red")

@@ -42,6 +42,10 @@ class Program:
 
     environment: Mapping[str, str]
 
+    def content(self) -> bytes:
+        """All that its database holds, where that is a file of its own."""
+        return Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes()
+
     def run(self, *arguments: str, **variables: str) -> Answer:
         """Run a command in this process, in a thread of its own: it brings its own event loop."""
         everything: dict[str, str | None] = dict.fromkeys(_settings_variables())

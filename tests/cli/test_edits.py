@@ -34,13 +34,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -
 @pytest.fixture
 def stocked(program: Program, tmp_path: Path, untouched: Program) -> Program:
     """A stocked database to change."""
-    (tmp_path / "devatar.db").write_bytes(content(untouched))
+    (tmp_path / "devatar.db").write_bytes(untouched.content())
     return program
-
-
-def content(program: Program) -> bytes:
-    """All that is written."""
-    return (Path(program.environment["DEVATAR_DATA_DIR"]) / "devatar.db").read_bytes()
 
 
 REFUSED: dict[str, tuple[int, str, tuple[str, ...]]] = {
@@ -85,12 +80,12 @@ REFUSED: dict[str, tuple[int, str, tuple[str, ...]]] = {
 def test_what_is_refused_is_told_and_changes_nothing(untouched: Program, name: str) -> None:
     """The exit code tells wrong, unknown and colliding apart; standard error names what stands in the way."""
     code, line, words = REFUSED[name]
-    before = content(untouched)
+    before = untouched.content()
     answer = untouched.run(*line.split())
     assert (answer.code, answer.out) == (code, "")
     assert all(word in answer.err for word in words), answer.err
     assert "Traceback" not in answer.err
-    assert content(untouched) == before
+    assert untouched.content() == before
 
 
 def test_a_refusal_is_json_for_programs(untouched: Program) -> None:

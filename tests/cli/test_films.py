@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.films import Film, film_lines, film_of
+from cli.films import Place, film_of, place_lines
 from models.artifacts import ArtifactRef
 from models.tables import Scene
 from runtime.settings import load_settings
@@ -21,7 +21,7 @@ BUCKET = {
 }
 
 
-def film_with(tmp_path: Path, variables: dict[str, str], *, filmed: bool = True) -> Film | None:
+def film_with(tmp_path: Path, variables: dict[str, str], *, filmed: bool = True) -> Place | None:
     """The film of a completed scene under these settings."""
     settings = load_settings(UNSET | {"DEVATAR_ENV_FILE": os.devnull} | variables)
     film = ArtifactRef(key=KEY, media_type="video/mp4", size=1, sha256="abc").model_dump(mode="json")
@@ -37,7 +37,7 @@ def test_a_private_bucket_gives_a_link_that_says_when_it_ends(tmp_path: Path) ->
     assert KEY in film.url
     assert "X-Amz-Expires=86400" in film.url
     assert abs(film.url_expires_at - datetime.now(UTC) - timedelta(days=1)) < timedelta(minutes=1)
-    lines = film_lines(film)
+    lines = place_lines("film", film)
     assert lines[0] == f"film: {film.url}"
     assert f"until {film.url_expires_at:%Y-%m-%d %H:%M}Z" in lines[1]
 
@@ -46,8 +46,8 @@ def test_a_public_bucket_gives_its_lasting_address(tmp_path: Path) -> None:
     """Without a signature, so it neither expires nor needs a remark."""
     film = film_with(tmp_path, BUCKET | {"R2_PUBLIC_URL": "https://films.example"})
     assert film is not None
-    assert film == Film(key=KEY, url=f"https://films.example/{KEY}")
-    assert film_lines(film) == [f"film: https://films.example/{KEY}"]
+    assert film == Place(key=KEY, url=f"https://films.example/{KEY}")
+    assert place_lines("film", film) == [f"film: https://films.example/{KEY}"]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_without_an_object_store_the_key_is_told(tmp_path: Path, variables: dict
     """And which variable is missing: the record can be shown all the same."""
     film = film_with(tmp_path, variables)
     assert film is not None
-    assert film_lines(film)[0] == f"film: {KEY}"
-    assert word in film_lines(film)[1]
+    assert place_lines("film", film)[0] == f"film: {KEY}"
+    assert word in place_lines("film", film)[1]
 
 
 def test_a_scene_without_a_film_has_none(tmp_path: Path) -> None:
