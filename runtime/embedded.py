@@ -1,4 +1,4 @@
-"""Everything on one machine: a Temporal development server, the studio, a file server and a worker.
+"""Everything on one machine: a Temporal development server, the studio, a file server, a worker, the HTTP API.
 
 For development and demonstration. State stays in the data folder, so runs survive a restart.
 """
@@ -28,7 +28,7 @@ from runtime.temporal import connect
 ENV_FILE = "embedded.env"
 HOST = "127.0.0.1"
 READY_PATIENCE_S = 60.0
-PREFERRED_PORTS = {"temporal": 7233, "ui": 8233, "studio": 8321, "files": 8322}
+PREFERRED_PORTS = {"temporal": 7233, "ui": 8233, "studio": 8321, "files": 8322, "api": 8080}
 STUDIO_KEYS = {
     "FAL_KEY": "studio:studio",
     "ELEVENLABS_API_KEY": "studio",
@@ -56,6 +56,7 @@ class Embedded:
     environment: dict[str, str]
     studio_url: str
     ui_url: str
+    api_url: str
     client: Client
     processes: Processes
 
@@ -67,9 +68,9 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(
-    data_dir: Path, *, picture: str, ports: Mapping[str, int] = PREFERRED_PORTS
+    data_dir: Path, *, picture: str, ports: Mapping[str, int] = PREFERRED_PORTS, api: bool = False
 ) -> AsyncGenerator[Embedded]:
-    """Start everything, wait until it answers, stop everything after the block.
+    """Start everything, the HTTP API only when told so, wait until it answers, stop everything after the block.
 
     `ports` are taken where they are free, else any (0 asks for any); `picture` caps the studio's pictures as
     WIDTHxHEIGHT. Raises RejectedError when another one runs on this folder, ProcessDiedError when a part fails.
@@ -78,6 +79,8 @@ async def embedded(
     with _only_one(data_dir):
         try:
             running = await _start(data_dir, processes, picture, ports)
+            if api:
+                await _start_api(running)
             yield running
         finally:
             (data_dir / ENV_FILE).unlink(missing_ok=True)
@@ -107,7 +110,13 @@ async def _start(data_dir: Path, processes: Processes, picture: str, preferred: 
     await asyncio.gather(*(_answers(child, ports[child.name]) for child in (temporal, studio, files)))
     client = await connect(environment)
     await processes.start("worker", sys.executable, ROOT / "worker.py", environment=everything)
-    return Embedded(data_dir, environment, urls["studio"], urls["ui"], client, processes)
+    return Embedded(data_dir, environment, urls["studio"], urls["ui"], urls["api"], client, processes)
+
+
+async def _start_api(running: Embedded) -> None:
+    everything = {**os.environ, **running.environment}
+    child = await running.processes.start("api", sys.executable, "-m", "api", environment=everything)
+    await _answers(child, int(running.environment["DEVATAR_API_PORT"]))
 
 
 def _environment(data_dir: Path, ports: dict[str, int], urls: dict[str, str]) -> dict[str, str]:
@@ -123,6 +132,8 @@ def _environment(data_dir: Path, ports: dict[str, int], urls: dict[str, str]) ->
         "DEVATAR_FILES_SIGNING_KEY": _signing_key(data_dir),
         "DEVATAR_TRUSTED_ORIGINS": f"{studio},{urls['files']}",
         "DEVATAR_STUDIO_URL": studio,
+        "DEVATAR_API_HOST": HOST,
+        "DEVATAR_API_PORT": str(ports["api"]),
         "FAL_QUEUE_URL": f"{studio}/fal-queue",
         "FAL_RUN_URL": f"{studio}/fal-run",
         "ELEVENLABS_BASE_URL": f"{studio}/elevenlabs",

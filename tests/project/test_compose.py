@@ -21,7 +21,8 @@ SERVICE_KEYS = {
     *("configs", "ports", "volumes", "healthcheck", "stop_grace_period"),
 }
 # A local folder serves one machine's own processes; here the store is always an S3 one, at an address of its own.
-NOT_IN_COMPOSE = {"R2_ACCOUNT_ID", "DEVATAR_FILES_URL", "DEVATAR_FILES_SIGNING_KEY"}
+OF_THE_API = {name for name in defaults() if name.startswith("DEVATAR_API_")}  # which is no service there
+NOT_IN_COMPOSE = {"R2_ACCOUNT_ID", "DEVATAR_FILES_URL", "DEVATAR_FILES_SIGNING_KEY"} | OF_THE_API
 
 
 def test_the_services_are_those_promised() -> None:
