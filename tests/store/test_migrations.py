@@ -1,8 +1,10 @@
 """Migrations: up, down and up again on both databases, and the tables they make are the models'."""
 
+from typing import Any
+
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from runtime.migrate import alembic_config, downgrade, upgrade
 from store.database import Database, DatabaseUnavailableError
@@ -32,6 +34,56 @@ def test_up_down_up(empty_url: str) -> None:
     assert tables(empty_url) == set()
     upgrade(empty_url)
     assert tables(empty_url) == TABLES
+
+
+# Rows as the first revision kept them, one outside of today's rules in each way that was possible.
+OLD_ROWS = [
+    """INSERT INTO identity_profile (id, name, display_name, subject_description, trigger_word, lora_scale, base_model,
+        voice_model, voice_stability, voice_similarity, voice_style, voice_speaker_boost, is_default, is_active,
+        created_at, updated_at) VALUES ('ann', 'ann', 'Ann', '', 'TOK', 1.5, 'flux-dev', 'm', -1, 0.8, 0.2, true, true,
+        false, '2026-11-01 10:00:00', '2026-11-01 10:00:00')""",
+    """INSERT INTO scene (id, name, project_id, identity_id, dialogue, environment, wardrobe, movement, camera,
+        mood_lighting, prompt, aspect_ratio, clip_policy, status, mode_fallback, artifacts, created_at, updated_at)
+        VALUES ('s1', 'old', 'launch', 'ann', 'Hello.', '', '', '', '', '', '', '16:9', 'loop', 'draft', false, '{}',
+        '2026-11-01 10:00:00', '2026-11-01 10:00:00')""",
+    """INSERT INTO provider_job (id, scene_id, run_id, step, take, provider, model, idempotency_key, fingerprint, state,
+        request, estimated_cost_micros, intent_at) VALUES ('j1', 's1', 'r', 'speech', 1, 'fal', 'm', 'k', 'f', 'intent',
+        '{}', 7, '2026-11-01 10:00:00')""",
+]
+
+
+def execute(url: str, *statements: str) -> list[Any]:
+    """Plain SQL in one transaction; the last statement's rows."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with engine.begin() as connection:
+            for statement in statements:
+                result = connection.execute(text(statement))
+            return list(result.all()) if result.returns_rows else []
+    finally:
+        engine.dispose()
+
+
+async def test_rows_survive(empty_url: str) -> None:
+    """Rows of the first revision are kept, made lawful, up and down: an unset mode stays unset and means standard."""
+    upgrade(empty_url, "0001")
+    execute(empty_url, *OLD_ROWS)
+    upgrade(empty_url)
+    async with opened(empty_url) as database, database.transaction() as tx:
+        person, row = await tx.identities.get("ann"), await tx.scenes.get("s1")
+        assert person is not None
+        assert row is not None
+        assert (person.is_default, person.lora_scale, person.voice_stability, person.version) == (False, 1.0, 0.0, 1)
+        assert (row.generation_mode, row.version, row.position, row.project_id) == (None, 1, 0, "launch")
+        assert (await tx.projects.find("launch")) is not None
+        assert (await tx.jobs.get("j1")).estimated_cost_micros == 7
+    # A purchase of an identity's test, which the first revision cannot keep.
+    execute(empty_url, OLD_ROWS[2].replace("'j1', 's1'", "'j2', 'test-ann'").replace("'k'", "'k2'"))
+    downgrade(empty_url, "0001")
+    assert execute(empty_url, "SELECT id, project_id, generation_mode FROM scene") == [("s1", "launch", None)]
+    assert execute(empty_url, "SELECT id FROM provider_job") == [("j1",)]
+    upgrade(empty_url)
+    assert execute(empty_url, "SELECT id, version FROM identity_profile") == [("ann", 1)]
 
 
 def test_models_are_migrated(url: str) -> None:

@@ -116,8 +116,8 @@ async def test_delete(database: Database) -> None:
     for name in ("one", "two"):
         added = await add_scene(database, None, scene(name, project="launch"))
         async with database.transaction() as tx:
-            log = GenerationLog(scene_id=added.id, run_id="r", event_key="e", level="INFO", step="UPLOAD", provider="s")
-            await tx.logs.write_once(log.sqlmodel_update({"message": "m"}))
+            facts = {"level": "INFO", "step": "UPLOAD", "provider": "system", "message": "m"}
+            await tx.logs.write_once(GenerationLog(scene_id=added.id, run_id="r", event_key="e", **facts))
     await add_scene(database, None, scene("elsewhere"))
     assert (await project_contents(database, "launch")).scene_names == ["one", "two"]
     with pytest.raises(ConflictError, match=r"2 scenes \(one, two\) would go with it"):
