@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from temporalio.client import Client
 
@@ -75,8 +76,8 @@ async def embedded(
     `ports` are taken where they are free, else any (0 asks for any); `picture` caps the studio's pictures as
     WIDTHxHEIGHT. Raises RejectedError when another one runs on this folder, ProcessDiedError when a part fails.
     """
-    processes = Processes(data_dir / "logs")
-    with _only_one(data_dir):
+    with _only_one(data_dir) as lock:
+        processes = Processes(data_dir / "logs", held_open=(lock.fileno(),))
         try:
             running = await _start(data_dir, processes, picture, ports)
             if api:
@@ -204,7 +205,8 @@ def _signing_key(data_dir: Path) -> str:
 
 
 @contextmanager
-def _only_one(data_dir: Path) -> Generator[None]:
+def _only_one(data_dir: Path) -> Generator[IO[str]]:
+    """A lock on the folder. Children inherit it, so that it also holds while any of a killed demo's servers lives."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as lock:
         try:
@@ -213,6 +215,7 @@ def _only_one(data_dir: Path) -> Generator[None]:
             raise RejectedError(
                 str(data_dir),
                 "Devatar already runs on this folder",
-                "Stop it first (Ctrl-C where it runs), or set DEVATAR_DATA_DIR to another folder",
+                "Stop it first (Ctrl-C where it runs, or end the processes that hold its file `lock` open), or set"
+                " DEVATAR_DATA_DIR to another folder",
             ) from None
-        yield
+        yield lock

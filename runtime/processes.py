@@ -27,8 +27,9 @@ class Child:
 class Processes:
     """Starts children and stops all of them, whatever happened in between."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, held_open: tuple[int, ...] = ()) -> None:
         self._logs = logs
+        self._held_open = held_open  # file descriptors that stay open for as long as any child lives
         self._children: list[Child] = []
 
     async def start(self, name: str, *command: str | Path, environment: Mapping[str, str]) -> Child:
@@ -43,6 +44,7 @@ class Processes:
                 stderr=asyncio.subprocess.STDOUT,
                 env=dict(environment),
                 start_new_session=True,
+                pass_fds=self._held_open,
             )
         child = Child(name, process, log)
         self._children.append(child)

@@ -61,6 +61,23 @@ async def test_a_second_demo_on_the_same_folder_is_refused(tmp_path: Path) -> No
     assert _processes_of(tmp_path) == []
 
 
+async def test_servers_of_a_killed_demo_keep_its_folder_locked(tmp_path: Path) -> None:
+    """After a kill -9 the servers live on without their parent; a second set must not open the same databases."""
+    first = await _start(tmp_path, "--script", SCRIPT)
+    assert first.stdout is not None
+    await asyncio.wait_for(first.stdout.readline(), 60)
+    first.kill()
+    await asyncio.wait_for(first.wait(), 30)
+    orphans = _pids_of(tmp_path)
+    code, output = await _demo(tmp_path)
+    for pid in orphans:
+        os.kill(pid, signal.SIGKILL)
+
+    assert orphans != []
+    assert code == 2
+    assert "already runs on this folder" in output
+
+
 async def _demo(folder: Path, *arguments: str) -> tuple[int | None, str]:
     process = await _start(folder, *arguments)
     output, _ = await asyncio.wait_for(process.communicate(), 150)
@@ -76,7 +93,15 @@ async def _start(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
 
 def _processes_of(folder: Path) -> list[str]:
     """Command lines of processes that name the folder, or that have it in their environment."""
-    found: list[str] = []
+    return list(_commands_of(folder).values())
+
+
+def _pids_of(folder: Path) -> list[int]:
+    return list(_commands_of(folder))
+
+
+def _commands_of(folder: Path) -> dict[int, str]:
+    found: dict[int, str] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -84,5 +109,5 @@ def _processes_of(folder: Path) -> list[str]:
         except (OSError, UnicodeDecodeError):
             continue
         if int(entry.name) != os.getpid() and (str(folder) in command or f"={folder}" in environment):
-            found.append(command)
+            found[int(entry.name)] = command
     return found
