@@ -200,3 +200,44 @@ async def test_a_history_that_cannot_be_read_proves_nothing(raw: bytes) -> None:
             await provider.recover(SPEECH_REQUEST, since=SINCE)
     assert (caught.value.code, caught.value.delivery) == (F.PROVIDER_UNAVAILABLE, Delivery.NOTHING_BOUGHT)
     assert len(wire.received) == 1
+
+
+VOICE_ANSWER = {"voice_id": "v1", "name": "Mira", "category": "professional"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (VOICE_ANSWER | {"fine_tuning": {"state": {"m1": "fine_tuned"}}}, "Mira (professional)"),
+        (VOICE_ANSWER | {"category": "cloned", "fine_tuning": {"state": {}}}, "Mira (cloned)"),
+        (VOICE_ANSWER | {"category": "premade", "fine_tuning": None}, "Mira (premade)"),
+        ({"voice_id": "v1"}, "v1 (unknown)"),
+    ],
+)
+async def test_a_voice_that_can_speak(answer: dict[str, object], said: str) -> None:
+    """The voice is asked for once, and told by name and kind."""
+    async with speaking(always(reply(200, answer))) as (provider, wire):
+        assert await provider.check_voice("v1", "m1") == said
+    assert [sent.target for sent in wire.received] == ["/base/v1/voices/v1"]
+
+
+@pytest.mark.parametrize(
+    "tuning", [None, {"state": None}, {"state": {}}, {"state": {"m1": "queued", "m2": "fine_tuned"}}]
+)
+async def test_a_clone_that_is_not_tuned(tuning: dict[str, object] | None) -> None:
+    """A professional clone speaks only with models that it was tuned for: the state of another one does not count."""
+    async with speaking(always(reply(200, VOICE_ANSWER | {"fine_tuning": tuning}))) as (provider, _):
+        with pytest.raises(ProviderError, match="'Mira' is not tuned for m1") as caught:
+            await provider.check_voice("v1", "m1")
+    assert caught.value.code is F.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "code"), [(404, "voice_not_found", F.NOT_FOUND), (401, "invalid_api_key", F.UNAUTHORIZED)]
+)
+async def test_a_voice_that_is_not_there(status: int, word: str, code: FailureCode) -> None:
+    """Its absence is told from other refusals."""
+    async with speaking(always(reply(status, {"detail": {"status": word, "message": "no"}}))) as (provider, _):
+        with pytest.raises(ProviderError) as caught:
+            await provider.check_voice("v1", "m1")
+    assert caught.value.code is code

@@ -53,13 +53,15 @@ OLD_ROWS = [
 
 
 def execute(url: str, *statements: str) -> list[Any]:
-    """Plain SQL in one transaction; the last statement's rows."""
+    """Plain SQL in one transaction; all rows that it gives."""
+    rows: list[Any] = []
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     try:
         with engine.begin() as connection:
             for statement in statements:
                 result = connection.execute(text(statement))
-            return list(result.all()) if result.returns_rows else []
+                rows += result.all() if result.returns_rows else []
+        return rows
     finally:
         engine.dispose()
 

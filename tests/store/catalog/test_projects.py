@@ -1,6 +1,7 @@
 """Projects: their scenes' order, and what goes with them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -113,17 +114,20 @@ async def test_stale_order(database: Database) -> None:
 async def test_delete(database: Database) -> None:
     """Without scenes it goes; with scenes only when told so, and they go with it and their logs."""
     await add_project(database, project())
+    added = await add_scene(database, None, scene("zero", project="launch"))
     for name in ("one", "two"):
         added = await add_scene(database, None, scene(name, project="launch"))
         async with database.transaction() as tx:
-            facts = {"level": "INFO", "step": "UPLOAD", "provider": "system", "message": "m"}
+            facts: dict[str, Any] = {"level": "INFO", "step": "UPLOAD", "provider": "system", "message": "m"}
             await tx.logs.write_once(GenerationLog(scene_id=added.id, run_id="r", event_key="e", **facts))
     await add_scene(database, None, scene("elsewhere"))
-    assert (await project_contents(database, "launch")).scene_names == ["one", "two"]
-    with pytest.raises(ConflictError, match=r"2 scenes \(one, two\) would go with it"):
+    assert (await project_contents(database, "launch")).scene_names == ["zero", "one", "two"]
+    with pytest.raises(ConflictError, match=r"3 scenes \(zero, one, two\) would go with it"):
         await delete_project(database, "launch")
-    assert (await delete_project(database, "launch", with_scenes=True)).scene_names == ["one", "two"]
+    assert (await delete_project(database, "launch", with_scenes=True)).scene_names == ["zero", "one", "two"]
     assert [row.name for row in (await list_scenes(database)).items] == ["elsewhere"]
+    async with database.transaction() as tx:
+        assert await tx.logs.of_scene(added.id) == []
     with pytest.raises(RejectedError) as caught:
         await get_project(database, "launch")
     assert caught.value.code is FailureCode.NOT_FOUND
