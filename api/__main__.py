@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -45,6 +46,11 @@ def configuration(app: object, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in order, and leave it at that: uvicorn itself would let the signal kill the process afterwards."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
     async def startup(self, sockets: object = None) -> None:
         """Say where, as port 0 leaves that open."""
         await super().startup()

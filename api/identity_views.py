@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from activities.anchor import without_query
+from api.links import shown
 from api.views import View
 from models.enums import FailureCode, FluxModel, Source
 from models.tables import IdentityProfile
@@ -40,8 +40,7 @@ class IdentityView(View):
     @classmethod
     def of(cls, row: IdentityProfile, scene_count: int) -> Self:
         """The row with the count."""
-        link = without_query(row.lora_url) if row.lora_url else None
-        return cls.from_row(row, lora_url=link, scene_count=scene_count)
+        return cls.from_row(row, lora_url=shown(row.lora_url), scene_count=scene_count)
 
 
 class AvailabilityView(View):

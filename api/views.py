@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlmodel import SQLModel
 
-from activities.anchor import without_query
+from api.links import shown
 from models.artifacts import ArtifactRef
 from models.enums import (
     AspectRatio,
@@ -171,8 +171,7 @@ class SceneView(View):
     @classmethod
     def of(cls, row: Scene) -> Self:
         """The row; its failure as one value."""
-        link = without_query(row.headshot_url) if row.headshot_url else None
-        return cls.from_row(row, headshot_url=link, failure=failure_of(row))
+        return cls.from_row(row, headshot_url=shown(row.headshot_url), failure=failure_of(row))
 
 
 def failure_of(row: Scene) -> FailureView | None:

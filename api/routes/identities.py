@@ -1,6 +1,6 @@
 """`/api/identities`: who speaks."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -9,6 +9,7 @@ from api.documents import problems
 from api.etags import IfMatch, expected, tag
 from api.guard import GENERATE, READ, WRITE, GuardedRoute
 from api.identity_views import IdentityStatusView, IdentityTestView, IdentityView, VerdictView
+from api.links import unless_as_shown
 from api.services import Given, Services
 from api.views import PageView
 from models.inputs import Paging
@@ -18,7 +19,6 @@ from runtime.catalog.identities import (
     get_identity,
     list_identities,
     patch_identity,
-    replace_identity,
     set_default_identity,
 )
 from runtime.catalog.status import identity_status
@@ -60,9 +60,7 @@ async def replace(
     services: Given, reference: str, body: IdentityBody, response: Response, if_match: IfMatch = None
 ) -> IdentityView:
     """Every field anew: what is left out gets its default."""
-    version = expected(if_match)
-    identity = await replace_identity(services.database, reference, body, expected_version=version)
-    return await _shown(services, identity.id, response)
+    return await _edited(services, reference, body.model_dump(), if_match, response)
 
 
 @router.patch("/{reference}", openapi_extra=WRITE, responses=problems(409, 412, 428))
@@ -70,9 +68,7 @@ async def change(
     services: Given, reference: str, body: IdentityPatch, response: Response, if_match: IfMatch = None
 ) -> IdentityView:
     """Change the fields that are given."""
-    version = expected(if_match)
-    identity = await patch_identity(services.database, reference, body.changes(), expected_version=version)
-    return await _shown(services, identity.id, response)
+    return await _edited(services, reference, body.changes(), if_match, response)
 
 
 @router.delete("/{reference}", status_code=204, openapi_extra=WRITE, responses=problems(409, 412, 428))
@@ -103,6 +99,16 @@ async def check(services: Given, reference: str, body: IdentityTestBody | None =
         picture_url=services.link(tested.artifact) if tested.artifact else None,
         cost_micros=tested.cost_micros,
     )
+
+
+async def _edited(
+    services: Services, reference: str, changes: dict[str, Any], if_match: str | None, response: Response
+) -> IdentityView:
+    version = expected(if_match)
+    current = (await get_identity(services.database, reference)).identity
+    meant = unless_as_shown(changes, "lora_url", current.lora_url)
+    identity = await patch_identity(services.database, current.id, meant, expected_version=version)
+    return await _shown(services, identity.id, response)
 
 
 async def _shown(services: Services, reference: str, response: Response) -> IdentityView:

@@ -1,6 +1,6 @@
 """`/api/scenes`: what is to be filmed. What runs stands in `api.routes.runs`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -8,7 +8,8 @@ from api.bodies import SceneBody, SceneListQuery, ScenePatch
 from api.documents import problems
 from api.etags import IfMatch, expected, tag
 from api.guard import READ, WRITE, GuardedRoute
-from api.services import Given
+from api.links import unless_as_shown
+from api.services import Given, Services
 from api.views import PageView, SceneView
 from models.inputs import Paging
 from models.tables import Scene
@@ -19,7 +20,6 @@ from runtime.catalog.scenes import (
     get_scene,
     list_scenes,
     patch_scene,
-    replace_scene,
 )
 
 router = APIRouter(prefix="/api/scenes", tags=["scenes"], route_class=GuardedRoute)
@@ -52,9 +52,7 @@ async def replace(
     services: Given, reference: str, body: SceneBody, response: Response, if_match: IfMatch = None
 ) -> SceneView:
     """Every field anew: what is left out gets its default."""
-    version = expected(if_match)
-    scene = await replace_scene(services.database, None, reference, body, expected_version=version)
-    return _shown(scene, response)
+    return await _edited(services, reference, body.model_dump(), if_match, response)
 
 
 @router.patch("/{reference}", openapi_extra=WRITE, responses=problems(409, 412, 428))
@@ -62,15 +60,22 @@ async def change(
     services: Given, reference: str, body: ScenePatch, response: Response, if_match: IfMatch = None
 ) -> SceneView:
     """Change the fields that are given; a scene that is generating shows them in its next film."""
-    version = expected(if_match)
-    scene = await patch_scene(services.database, None, reference, body.changes(), expected_version=version)
-    return _shown(scene, response)
+    return await _edited(services, reference, body.changes(), if_match, response)
 
 
 @router.delete("/{reference}", status_code=204, openapi_extra=WRITE, responses=problems(409, 412, 428))
 async def delete(services: Given, reference: str, if_match: IfMatch = None) -> None:
     """Remove with its log; its purchases stay in the ledger. Refused while it is generating."""
     await delete_scene(services.database, reference, expected_version=expected(if_match))
+
+
+async def _edited(
+    services: Services, reference: str, changes: dict[str, Any], if_match: str | None, response: Response
+) -> SceneView:
+    version = expected(if_match)
+    current = await get_scene(services.database, reference)
+    meant = unless_as_shown(changes, "headshot", current.headshot_url)
+    return _shown(await patch_scene(services.database, None, current.id, meant, expected_version=version), response)
 
 
 def _shown(scene: Scene, response: Response) -> SceneView:
