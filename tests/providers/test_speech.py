@@ -30,10 +30,11 @@ F = FailureCode
 
 
 @asynccontextmanager
-async def speaking(handler: Handler) -> AsyncGenerator[tuple[ElevenLabsSpeechProvider, Wire]]:
+async def speaking(handler: Handler, timeout_s: float = 0.4) -> AsyncGenerator[tuple[ElevenLabsSpeechProvider, Wire]]:
     """The adapter before a scripted vendor."""
     async with serving(handler) as wire, vendor_client() as http:
-        yield ElevenLabsSpeechProvider(http, base_url=f"{wire.url}/base/", key=ELEVENLABS_KEY, timeout_s=0.4), wire
+        base = f"{wire.url}/base/"
+        yield ElevenLabsSpeechProvider(http, base_url=base, key=ELEVENLABS_KEY, timeout_s=timeout_s), wire
 
 
 async def test_everything_of_the_voice_reaches_the_body() -> None:
@@ -202,21 +203,22 @@ async def test_a_history_that_cannot_be_read_proves_nothing(raw: bytes) -> None:
     assert len(wire.received) == 1
 
 
-VOICE_ANSWER = {"voice_id": "v1", "name": "Mira", "category": "professional"}
+LOADING_S = 20.0  # the SDK loads its part for voices when it is first used
+VOICE_ANSWER: dict[str, object] = {"voice_id": "v1", "name": "Mira", "category": "professional"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (VOICE_ANSWER | {"fine_tuning": {"state": {"m1": "fine_tuned"}}}, "Mira (professional)"),
-        (VOICE_ANSWER | {"category": "cloned", "fine_tuning": {"state": {}}}, "Mira (cloned)"),
-        (VOICE_ANSWER | {"category": "premade", "fine_tuning": None}, "Mira (premade)"),
-        ({"voice_id": "v1"}, "v1 (unknown)"),
-    ],
-)
+SPEAKING: list[tuple[dict[str, object], str]] = [
+    (VOICE_ANSWER | {"fine_tuning": {"state": {"m1": "fine_tuned"}}}, "Mira (professional)"),
+    (VOICE_ANSWER | {"category": "cloned", "fine_tuning": {"state": {}}}, "Mira (cloned)"),
+    (VOICE_ANSWER | {"category": "premade", "fine_tuning": None}, "Mira (premade)"),
+    ({"voice_id": "v1"}, "v1 (unknown)"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), SPEAKING)
 async def test_a_voice_that_can_speak(answer: dict[str, object], said: str) -> None:
     """The voice is asked for once, and told by name and kind."""
-    async with speaking(always(reply(200, answer))) as (provider, wire):
+    async with speaking(always(reply(200, answer)), LOADING_S) as (provider, wire):
         assert await provider.check_voice("v1", "m1") == said
     assert [sent.target for sent in wire.received] == ["/base/v1/voices/v1"]
 
@@ -226,7 +228,7 @@ async def test_a_voice_that_can_speak(answer: dict[str, object], said: str) -> N
 )
 async def test_a_clone_that_is_not_tuned(tuning: dict[str, object] | None) -> None:
     """A professional clone speaks only with models that it was tuned for: the state of another one does not count."""
-    async with speaking(always(reply(200, VOICE_ANSWER | {"fine_tuning": tuning}))) as (provider, _):
+    async with speaking(always(reply(200, VOICE_ANSWER | {"fine_tuning": tuning})), LOADING_S) as (provider, _):
         with pytest.raises(ProviderError, match="'Mira' is not tuned for m1") as caught:
             await provider.check_voice("v1", "m1")
     assert caught.value.code is F.INVALID_REQUEST
@@ -237,7 +239,10 @@ async def test_a_clone_that_is_not_tuned(tuning: dict[str, object] | None) -> No
 )
 async def test_a_voice_that_is_not_there(status: int, word: str, code: FailureCode) -> None:
     """Its absence is told from other refusals."""
-    async with speaking(always(reply(status, {"detail": {"status": word, "message": "no"}}))) as (provider, _):
+    async with speaking(always(reply(status, {"detail": {"status": word, "message": "no"}})), LOADING_S) as (
+        provider,
+        _,
+    ):
         with pytest.raises(ProviderError) as caught:
             await provider.check_voice("v1", "m1")
     assert caught.value.code is code
