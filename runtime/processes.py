@@ -75,19 +75,20 @@ def died(child: Child) -> ProcessDiedError:
 
 
 async def _stop(child: Child) -> None:
-    if child.process.returncode is not None:
-        return
-    _signal_group(child, signal.SIGTERM)
+    """Ask the child alone, so that it can end its own children in order; then sweep up what is left of its group."""
+    if child.process.returncode is None:
+        child.process.terminate()
     try:
         async with asyncio.timeout(STOP_PATIENCE_S):
             await child.process.wait()
     except TimeoutError:
-        _signal_group(child, signal.SIGKILL)
+        _kill_group(child)
         await child.process.wait()
+    _kill_group(child)
 
 
-def _signal_group(child: Child, number: signal.Signals) -> None:
+def _kill_group(child: Child) -> None:
     try:
-        os.killpg(child.process.pid, number)
+        os.killpg(child.process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return

@@ -22,6 +22,7 @@ NOWHERE = {"video": "http://127.0.0.1:9/film.mp4", "audio": "http://127.0.0.1:9/
 @pytest.fixture(scope="module")
 async def inputs(running_studio: Studio) -> dict[str, str]:
     """Addresses of a clip and a speech."""
+    running_studio.reset()
     environment = running_studio.environment()
     still = running_studio.picture_url()
     clip_body = {"prompt": "talks", "start_image_url": still, "duration": "3", "generate_audio": False}

@@ -1,7 +1,7 @@
 """The whole of Devatar on this machine, as `make demo` runs it, for tests: small pictures, its own folder and ports."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,11 +95,11 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, picture: str) -> AsyncGenerator[Stack]:
+async def running_stack(folder: Path, picture: str, ports: Mapping[str, int] = ANY_PORTS) -> AsyncGenerator[Stack]:
     """Everything started, and stopped after the block."""
     counter = iter(range(1, 1_000_000))
     async with (
-        embedded(folder, picture=picture, ports=ANY_PORTS) as servers,
+        embedded(folder, picture=picture, ports=ports) as servers,
         assembled(load_settings(servers.environment)) as parts,
     ):
         yield Stack(servers, parts, lambda: next(counter))
