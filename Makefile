@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+# Two processes, for the two cores that CI has; each starts the servers that its tests ask for.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
 export SCRIPT SCRIPT_FILE KEEP PICTURE
 
 help: ## List the targets
@@ -17,14 +20,14 @@ demo: $(VENV)/.demo ## Film the example scene; SCRIPT="..." or SCRIPT_FILE=path 
 		$${PICTURE:+--picture "$$PICTURE"} $${KEEP:+--keep}
 
 test: $(VENV)/.dev ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright --level error
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 format: $(VENV)/.dev ## Format the code and sort imports
 	@$(BIN)/ruff format .

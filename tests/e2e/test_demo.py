@@ -7,8 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from runtime.settings import ROOT
 from tests.support.measure import film_facts, word_recall
+
+# Demos prefer the same ports, so no two of them may start at the same moment.
+pytestmark = pytest.mark.xdist_group("demo")
 
 SCRIPT = "Thank you for watching this film."
 
