@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +44,15 @@ class Program:
 
     environment: Mapping[str, str]
 
-    def content(self) -> bytes:
-        """All that its database holds, where that is a file of its own."""
-        return Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes()
+    @property
+    def file(self) -> Path:
+        """Its database, where that is a file of its own."""
+        return Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+
+    def content(self) -> list[str]:
+        """All that this file holds, as SQL."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            return list(connection.iterdump())
 
     def run(self, *arguments: str, **variables: str) -> Answer:
         """Run a command in this process, in a thread of its own: it brings its own event loop."""

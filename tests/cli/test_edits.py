@@ -34,7 +34,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -
 @pytest.fixture
 def stocked(program: Program, tmp_path: Path, untouched: Program) -> Program:
     """A stocked database to change."""
-    (tmp_path / "devatar.db").write_bytes(untouched.content())
+    (tmp_path / "devatar.db").write_bytes(untouched.file.read_bytes())
     return program
 
 
@@ -183,6 +183,12 @@ def test_a_scene_can_change_its_project(stocked: Program) -> None:
     back = stocked.run("scene", "edit", "one", "--project", "film", "--json").json
     assert (out["project"], back["project"], back["position"]) == (None, "film", 4)
     assert "film, as number 4" in stocked.run("scene", "show", "one").out
+
+
+def test_long_lists_are_whole(stocked: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages they come in, and each entry once."""
+    monkeypatch.setattr("cli.session.PAGE", 2)
+    assert [row["name"] for row in stocked.run("scene", "list", "--json").json] == ["one", "two", "three"]
 
 
 def test_scenes_are_narrowed(stocked: Program) -> None:

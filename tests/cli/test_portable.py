@@ -31,7 +31,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -
 @pytest.fixture
 def filled(program: Program, tmp_path: Path, untouched: Program) -> Program:
     """The same, to change."""
-    (tmp_path / "devatar.db").write_bytes(untouched.content())
+    (tmp_path / "devatar.db").write_bytes(untouched.file.read_bytes())
     return program
 
 
