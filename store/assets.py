@@ -22,8 +22,8 @@ class AssetRepository:
         return asset
 
     async def get(self, asset_id: str, *, lock: bool = False) -> Asset | None:
-        """By id; `lock` holds the row until the transaction ends."""
-        return await self._session.get(Asset, asset_id, with_for_update=lock or None)
+        """By id; `lock` holds the row until the transaction ends, and reads it anew."""
+        return await self._session.get(Asset, asset_id, with_for_update=lock or None, populate_existing=lock)
 
     async def page(
         self, *, kind: AssetKind | None, project_id: str | None, limit: int, offset: int

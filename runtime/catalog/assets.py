@@ -30,9 +30,16 @@ class Limits:
     min_lora_bytes: int = MIN_BYTES
 
 
-async def find_asset(tx: Transaction, asset_id: str, kind: AssetKind | None = None) -> Asset:
-    """By id. Raises RejectedError (`not_found`), also for an asset of another kind than the one that is needed."""
-    asset = await required("asset", asset_id, tx.assets.get)
+async def find_asset(tx: Transaction, asset_id: str, kind: AssetKind | None = None, *, lock: bool = False) -> Asset:
+    """By id; one that is locked is not deleted before the transaction ends, which may make something refer to it.
+
+    Raises RejectedError: `not_found`, or an asset of another kind than the one that is needed.
+    """
+
+    async def find(reference: str) -> Asset | None:
+        return await tx.assets.get(reference, lock=lock)
+
+    asset = await required("asset", asset_id, find)
     if kind is not None and asset.kind != kind:
         raise RejectedError("asset", f"{asset_id!r} is a {asset.kind}, not a {kind}", f"Give a {kind}")
     return asset
@@ -73,7 +80,7 @@ async def delete_asset(database: Database, workshop: Workshop, asset_id: str) ->
     """Remove, with its object when nothing else holds it. Raises ConflictError while anything refers to it."""
 
     async def work(tx: Transaction) -> None:
-        asset = await find_asset(tx, asset_id)
+        asset = await find_asset(tx, asset_id, lock=True)
         key = ArtifactRef.model_validate(asset.artifact).key
         await tx.assets.lock_object(key)
         await _check_unused(tx, asset, key)
@@ -87,7 +94,7 @@ async def delete_asset(database: Database, workshop: Workshop, asset_id: str) ->
 async def lora_object(tx: Transaction, reference: str | None) -> str:
     """The object key of a LORA_MODEL asset. Raises RejectedError for the field `lora_key`."""
     try:
-        asset = await find_asset(tx, reference or "", AssetKind.LORA_MODEL)
+        asset = await find_asset(tx, reference or "", AssetKind.LORA_MODEL, lock=True)
     except RejectedError as error:
         raise RejectedError("lora_key", error.problem, error.remedy, FailureCode.INVALID_REQUEST) from None
     return ArtifactRef.model_validate(asset.artifact).key

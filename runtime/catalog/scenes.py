@@ -204,7 +204,7 @@ async def _headshot(tx: Transaction, headshot: str | None, kept: ArtifactRef | N
 
 async def _headshot_asset(tx: Transaction, reference: str) -> Asset:
     try:
-        return await find_asset(tx, reference, AssetKind.HEADSHOT)
+        return await find_asset(tx, reference, AssetKind.HEADSHOT, lock=True)
     except RejectedError as error:
         remedy = "Give a HEADSHOT asset's id or a web address"
         raise RejectedError("headshot", error.problem, remedy, FailureCode.INVALID_REQUEST) from None

@@ -88,7 +88,7 @@ async def _check_asset(tx: Transaction, key: str, value: Any) -> None:
     if key != DEFAULT_HEADSHOT or value is None:
         return
     try:
-        await find_asset(tx, value, AssetKind.HEADSHOT)
+        await find_asset(tx, value, AssetKind.HEADSHOT, lock=True)
     except RejectedError as error:
         raise RejectedError(key, error.problem, error.remedy, FailureCode.INVALID_REQUEST) from None
 

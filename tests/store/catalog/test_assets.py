@@ -211,3 +211,34 @@ async def test_added_and_deleted_at_once(database: Database, workshop: Workshop,
     page = await list_assets(database)
     assert page.total == 2
     assert await workshop.has(ArtifactRef.model_validate(page.items[0].artifact).key)
+
+
+async def test_referred_to_and_deleted_at_once(
+    database: Database, workshop: Workshop, tmp_path: Path, settings: Settings
+) -> None:
+    """Whichever comes first, an asset that something refers to is there."""
+    path = tmp_path / "face.safetensors"
+    path.write_bytes(lora())
+    model = await add(database, workshop, path, K.LORA_MODEL)
+    face = await add(database, workshop, picture(tmp_path / "a.png"))
+    await add_identity(database, identity())
+    await add_scene(database, None, scene())
+    await asyncio.gather(
+        patch_identity(database, "deven", {"lora_key": model.id}),
+        patch_scene(database, None, "welcome", {"headshot": face.id}),
+        put_setting(database, settings, "default_headshot_asset", face.id),
+        delete_asset(database, workshop, model.id),
+        delete_asset(database, workshop, face.id),
+        return_exceptions=True,
+    )
+    present = {
+        asset.id: ArtifactRef.model_validate(asset.artifact).key for asset in (await list_assets(database)).items
+    }
+    async with database.transaction() as tx:
+        person, row = await tx.identities.find("deven"), await tx.scenes.find("welcome")
+        default = (await tx.settings.values()).get("default_headshot_asset")
+    assert person is not None
+    assert row is not None
+    assert person.lora_key in (None, *present.values())
+    assert row.headshot_asset_id in (None, *present)
+    assert default in (None, *present)
