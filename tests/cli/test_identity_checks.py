@@ -19,7 +19,7 @@ async def test_an_identity_is_checked_for_nothing_and_drawn_once(stack: Stack) -
     free = await program.waited("identity", "test", identity.name, "--json")
     bought = await program.waited("identity", "test", identity.id, "--image", "--json")
     again = await program.waited("identity", "test", identity.name, "--image")
-    assert (free.code, free.json["overall"], free.json["cost_micros"]) == (0, "success", 0)
+    assert (free.code, free.json["overall"], free.json["cost_micros"]) == (0, "success", 0), free.out
     assert [free.json[part]["outcome"] for part in ("lora", "voice", "picture")] == ["passed", "passed", "skipped"]
     assert (free.json["uses_default_lora"], free.json["image"]) == (False, None)
     assert (bought.code, bought.json["picture"]["outcome"], bought.json["cost_micros"] > 0) == (0, "passed", True)
@@ -43,7 +43,7 @@ async def test_the_systems_default_lora_is_told(stack: Stack) -> None:
     finally:
         program.run("identity", "edit", identity.name, "--no-default")
     assert (tested.code, "default LoRA was used" in tested.out) == (0, True)
-    assert (document["uses_default_lora"], document["overall"]) == (True, "success")
+    assert (document["uses_default_lora"], document["overall"]) == (True, "success"), document
     assert (status["default"]["id"], status["default"]["source"]) == (identity.id, "database")
     assert status["digital_twin"]["available"] is True
 
