@@ -23,7 +23,7 @@ from models.inputs import Reference
 from models.tables import Scene
 from runtime.catalog import idempotency
 from runtime.catalog.scenes import find_scene, get_scene
-from runtime.launching import cancel_scene, start_or_attach
+from runtime.launching import cancel_scene, newest_run, start_or_attach
 from runtime.temporal import ui_link
 
 REDIRECT: dict[int | str, dict[str, Any]] = {
@@ -86,7 +86,9 @@ async def generate(
 async def cancel(services: Given, reference: str) -> CancelView:
     """Stop the run, also at the vendors where they take it; what is bought already is kept for the next run."""
     scene = await get_scene(services.database, reference)
-    if not await cancel_scene(await services.temporal(), scene.id):
+    client = await services.temporal()
+    newest = await newest_run(client, scene.id)
+    if newest is None or newest.over or not await cancel_scene(client, scene.id):
         raise ConflictError("scene", f"no run of {scene.name!r} is under way", "There is nothing to cancel")
     return CancelView(workflow_id=workflow_id(scene.id), requested=True)
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.support.databases import sqlite_copy
 from tests.support.stack import Stack
 
 LOCAL = "http://127.0.0.1"
+OFTEN = "100000/minute"
 
 
 @dataclass
@@ -64,7 +65,7 @@ def settings_for(url: str, folder: Path, **variables: str) -> Settings:
         "DEVATAR_DATA_DIR": str(folder),
         "DEVATAR_FILES_URL": LOCAL,
         "DEVATAR_FILES_SIGNING_KEY": "signing-key",
-        "DEVATAR_API_RATE": "100000/minute",
+        "DEVATAR_API_RATE": OFTEN,
     }
     return load_settings(given | variables)
 
@@ -103,12 +104,13 @@ class Live(Api):
     """An API that listens, beside a running stack."""
 
     stack: Stack
-    number: int = field(default=0)
 
-    async def scene(self, dialogue: str = "Hello there.", **fields: Any) -> str:
-        """The id of a new scene of the stack's own naming."""
-        scene = await self.stack.scene(dialogue, **fields)
-        return scene.id
+    async def scene(self, dialogue: str, **fields: Any) -> str:
+        """The id of a new scene of a new identity with a voice, in a place of its own: nothing is there to reuse."""
+        given = {"environment": f"a room with {self.stack.unique()} lamps"} | fields
+        if "identity" not in given:
+            given["identity"] = (await self.stack.identity()).name
+        return (await self.stack.scene(dialogue, **given)).id
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +120,10 @@ async def live(stack: Stack) -> AsyncGenerator[Live]:
     async def connect() -> Client:
         return stack.servers.client
 
-    services = Services(stack.parts, connect)
+    settings = stack.parts.settings.model_copy(update={"api_rate": OFTEN})
+    services = Services(replace(stack.parts, settings=settings), connect)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(configuration(create_app(services), stack.parts.settings))
+        server = uvicorn.Server(configuration(create_app(services), settings))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"{LOCAL}:{listener.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
