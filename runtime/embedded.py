@@ -10,6 +10,7 @@ import secrets
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -79,9 +80,10 @@ async def embedded(
     with _only_one(data_dir) as lock:
         processes = Processes(data_dir / "logs", held_open=(lock.fileno(),))
         try:
-            running = await _start(data_dir, processes, picture, ports)
-            if api:
-                await _start_api(running)
+            async with _choosing_ports():
+                running = await _start(data_dir, processes, picture, ports)
+                if api:
+                    await _start_api(running)
             yield running
         finally:
             (data_dir / ENV_FILE).unlink(missing_ok=True)
@@ -202,6 +204,14 @@ def _signing_key(data_dir: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32))
     return path.read_text().strip()
+
+
+@asynccontextmanager
+async def _choosing_ports() -> AsyncGenerator[None]:
+    """One start at a time on this machine: a port that was found free stays free until its server listens."""
+    with (Path(tempfile.gettempdir()) / f"devatar-{os.getuid()}.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
