@@ -43,9 +43,7 @@ class SecurityHeaders:
 
 def create_app(services: Services) -> FastAPI:
     """Make the application around services that its owner opens and closes."""
-    app = FastAPI(
-        title="Devatar", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
-    )
+    app = bare_app()
     app.state.services = services
     app.add_middleware(
         CORSMiddleware,
@@ -55,6 +53,14 @@ def create_app(services: Services) -> FastAPI:
         expose_headers=EXPOSED,
     )
     app.add_middleware(SecurityHeaders)
+    return app
+
+
+def bare_app() -> FastAPI:
+    """The routes and what describes them, without anything to serve them with."""
+    app = FastAPI(
+        title="Devatar", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     problems.install(app)
     for module in (identities, projects, scenes, runs, settings, health):
         app.include_router(module.router)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUndefined
 
@@ -112,7 +112,7 @@ class IdentityTestBody(BaseModel):
 
     model_config = _config(testGeneration=True)
 
-    test_generation: bool = False
+    test_generation: StrictBool = False
 
 
 class GenerateBody(BaseModel):

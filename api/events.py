@@ -53,18 +53,19 @@ async def _events(
             if state.over:
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
-            state = await _next(services, scene) or state
+            state = await _next(services, scene, state)
     finally:
         services.streams -= 1
 
 
-async def _next(services: Services, scene: Scene) -> StatusView | None:
-    """None while a service is away: the listener stays, and hears of it when it is back."""
+async def _next(services: Services, scene: Scene, before: StatusView) -> StatusView:
+    """The same as before while a service is away or no worker answers: the listener stays, and hears of it then."""
     try:
-        return await live_state_of(services, scene)
+        now = await live_state_of(services, scene)
     except (RejectedError, *AWAY) as error:
         log.warning("events of scene %s: %s", scene.id, type(error).__name__)
-        return None
+        return before
+    return now if now.over or now.steps else before
 
 
 def _id(state: StatusView) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
 from models.enums import ApiScope, AspectRatio, AssetKind, ClipPolicy, FluxModel, GenerationMode
 
@@ -11,7 +11,7 @@ Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\S{1,
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -70,9 +70,9 @@ class IdentityDraft(Draft):
     voice_stability: Share = 0.5
     voice_similarity: Share = 0.8
     voice_style: Share = 0.2
-    voice_speaker_boost: bool = True
-    is_default: bool = False
-    is_active: bool = True
+    voice_speaker_boost: StrictBool = True
+    is_default: StrictBool = False
+    is_active: StrictBool = True
 
 
 class SceneDraft(Draft):
@@ -96,7 +96,7 @@ class SceneDraft(Draft):
     clip_policy: ClipPolicy = ClipPolicy.LOOP
     headshot: Reference | None = None
     voice_id: VoiceId | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
 
 
 class ProjectDraft(Draft):
