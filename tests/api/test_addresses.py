@@ -18,7 +18,7 @@ INWARD = [
     "http://0x7f000001:{port}/x",
     "http://127.1:{port}/x",
     "http://0:{port}/x",
-    "http://user:password@127.0.0.1:{port}/x",
+    "http://user:hunter2@127.0.0.1:{port}/x",
     "http://169.254.169.254/latest/meta-data",
     "http://10.0.0.1/x",
     "http://[fd00::1]/x",
@@ -65,7 +65,7 @@ async def test_a_lora_is_not_fetched_from_inside(sqlite_api: Api, address: str) 
 
     assert tested["lora"]["outcome"] == "failed"
     assert target.visits == 0
-    assert "password" not in str(tested)
+    assert "hunter2" not in str(tested)
 
 
 async def test_a_headshot_is_not_fetched_from_inside(live: Live) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from models.enums import JobState, Step
+from models.tables import Scene
 from tests.api.conftest import Live
 from tests.api.test_catalog import code_of
 
@@ -123,6 +124,9 @@ async def test_generating_twice_joins_the_run(live: Live) -> None:
     scene = await live.scene("Once is enough.")
     async with stuck_vendor(live):
         answers = [(await live.ask("POST", f"/scenes/{scene}/generate")).json() for _ in range(2)]
+        await live.stack.until(
+            await live.stack.reload(Scene(id=scene, name="", dialogue="")), Step.IMAGE, JobState.ACCEPTED
+        )
         await live.ask("POST", f"/scenes/{scene}/cancel")
         await until_over(live, scene)
 

@@ -74,7 +74,8 @@ def loaded(config: dict[str, Any]) -> Any:
     """The document with a configuration."""
     # Schemathesis leaves the type arguments of its own schemas open.
     from_dict: Any = schemathesis.openapi.from_dict  # pyright: ignore[reportUnknownMemberType]
-    return from_dict(bare_app().openapi(), config=schemathesis.Config.from_dict(config))
+    configured: Any = schemathesis.Config.from_dict(config)  # pyright: ignore[reportUnknownMemberType]
+    return from_dict(bare_app().openapi(), config=configured)
 
 
 with_key, without_key = loaded(CONFIG), loaded(CONFIG | NO_COVERAGE)
