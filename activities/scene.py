@@ -104,7 +104,8 @@ class SceneActivities:
             scene = await tx.scenes.get(order.run.scene_id, lock=True)
             if scene is None:
                 return
-            if scene.run_id == order.run.run_id:
+            if scene.run_id == order.run.run_id or scene.status != SceneStatus.GENERATING:
+                scene.run_id = order.run.run_id  # also of a run that ended before it could take the scene
                 _end(scene, order)
             failure = order.failure
             entry = Entry(

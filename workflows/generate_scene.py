@@ -1,7 +1,6 @@
 """A scene becomes a film: which step when, and nothing else."""
 
 import asyncio
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
@@ -10,7 +9,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.clips import plan_clips
     from domain.rejections import RejectedError
     from models.artifacts import ArtifactRef
-    from models.base import Message
     from models.enums import SceneStatus, Step
     from models.messages import (
         CheckMediaInput,
@@ -34,28 +32,11 @@ with workflow.unsafe.imports_passed_through():
     from models.requests import ImageRequest, LipsyncRequest, Lora, VideoRequest
     from models.scene import ClipPlan, ImagePlan, ScenePlan
     from workflows import policies
+    from workflows.anchors import Anchor, Drawing
     from workflows.board import Board
     from workflows.branches import Branches
     from workflows.failures import as_application_error, failure_of, may_buy_again
-    from workflows.policies import PURCHASES_PER_STEP, Call
-
-InputT = TypeVar("InputT", bound=Message)
-ResultT = TypeVar("ResultT")
-
-
-class Anchor(Message):
-    """The picture that starts every clip."""
-
-    picture: ArtifactRef
-    seed: int | None = None
-    lora_fingerprint: str | None = None
-
-
-class Drawing(Message):
-    """A picture that is still to be drawn, with the LoRA that was checked for it."""
-
-    image: ImagePlan
-    lora: Lora | None
+    from workflows.policies import PURCHASES_PER_STEP, Call, InputT, ResultT
 
 
 @workflow.defn(name="GenerateSceneWorkflow")
@@ -240,7 +221,8 @@ class GenerateSceneWorkflow:
                 film=film,
                 cost_micros=self._board.progress.cost_micros,
             )
-            result = await self._call(policies.PUBLISH_SCENE, order, "captions and record")
+            # A film that is published is finished, whatever was asked for meanwhile.
+            result = await self._execute(policies.PUBLISH_SCENE, order, "captions and record")
         self._board.ended(SceneStatus.COMPLETED)
         return result
 
@@ -261,6 +243,13 @@ class GenerateSceneWorkflow:
         raise AssertionError("unreachable: the last purchase returns or raises")
 
     async def _call(self, call: Call[InputT, ResultT], order: InputT, summary: str) -> ResultT:
+        """Run an activity. A cancel that it never heard of, since it ended well first, still ends the run."""
+        result = await self._execute(call, order, summary)
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError(f"canceled during {call.name}")
+        return result
+
+    async def _execute(self, call: Call[InputT, ResultT], order: InputT, summary: str) -> ResultT:
         result: ResultT = await workflow.execute_activity(
             call.name,
             order,
@@ -281,7 +270,7 @@ class GenerateSceneWorkflow:
         status = SceneStatus.CANCELED if canceled else SceneStatus.FAILED
         self._board.ended(status, failure)
         order = EndSceneInput(run=self._run, status=status, failure=failure, cancel_jobs=canceled)
-        ending = asyncio.create_task(self._call(policies.END_SCENE, order, f"{status}: {failure.code}"))
+        ending = asyncio.create_task(self._execute(policies.END_SCENE, order, f"{status}: {failure.code}"))
         while not ending.done():
             try:
                 await asyncio.shield(ending)

@@ -191,6 +191,19 @@ async def test_starting_a_running_scene_attaches_to_its_run(stack: Stack) -> Non
     assert image.state == JobState.CANCELED
 
 
+async def test_a_cancel_right_after_the_start_is_on_record(stack: Stack) -> None:
+    """However early a cancel comes, the run ends and the scene says canceled."""
+    identity = await stack.identity()
+    scene = await stack.scene("Never mind.", identity=identity.name, generation_mode="digital-twin")
+    handle = await stack.start(scene)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    record = await stack.reload(scene)
+
+    assert (record.status, record.failure_code) == (SceneStatus.CANCELED, FailureCode.CANCELED)
+
+
 async def test_a_terminated_run_is_mended_when_somebody_looks(stack: Stack) -> None:
     """A terminated workflow writes nothing; the next look corrects the scene's status and says why."""
     identity = await stack.identity()

@@ -145,7 +145,7 @@ class StandIns:
             case "check_media":
                 return film
             case "publish_scene":
-                return _published(order)
+                return published(order)
             case _:
                 return None
 
@@ -182,7 +182,8 @@ def crashing() -> Script:
     return script
 
 
-def _published(order: PublishSceneInput) -> GenerateSceneResult:
+def published(order: PublishSceneInput) -> GenerateSceneResult:
+    """A finished scene."""
     captions = ref("captions", "text/vtt")
     return GenerateSceneResult(
         scene_id=order.run.scene_id,

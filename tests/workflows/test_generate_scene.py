@@ -30,9 +30,9 @@ from models.enums import (
 )
 from models.messages import GenerateSceneInput, GenerateSceneResult, JobTicket, PurchaseResult
 from models.progress import SceneProgress
-from models.scene import ModeDecision
+from models.scene import ModeDecision, ScenePlan
 from runtime.launching import SceneHandle
-from tests.workflows.stand_ins import StandIns, crashing, failing, hanging, plan, ref
+from tests.workflows.stand_ins import StandIns, crashing, failing, hanging, plan, published, ref
 from workflows.generate_scene import GenerateSceneWorkflow
 from workflows.policies import PURCHASES_PER_STEP
 
@@ -249,6 +249,49 @@ async def test_a_cancel_ends_the_run_and_stops_the_vendors(environment: Workflow
     assert (ending.status, ending.failure.code) == (SceneStatus.CANCELED, FailureCode.CANCELED)
     assert ending.cancel_jobs
     assert _states(progress)[Step.VIDEO] is StepState.CANCELED
+
+
+async def test_a_cancel_that_an_activity_never_heard_of_still_ends_the_run(environment: WorkflowEnvironment) -> None:
+    """An activity may end well before its cancel reaches it; the run ends all the same, and buys nothing."""
+    started = asyncio.Event()
+
+    async def deaf(_: Any) -> ScenePlan:
+        started.set()
+        await asyncio.sleep(1)
+        return plan()
+
+    stand_ins = StandIns(scripts={"load_scene": deaf})
+    async with _worker(environment, stand_ins) as worker:
+        handle = await _start(environment, worker)
+        await asyncio.wait_for(started.wait(), 20)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+
+    assert isinstance(caught.value.cause, CancelledError)
+    assert stand_ins.names() == ["load_scene", "end_scene"]
+    assert stand_ins.input_of("end_scene").status == SceneStatus.CANCELED
+
+
+async def test_a_cancel_during_publishing_leaves_the_film_finished(environment: WorkflowEnvironment) -> None:
+    """What is published is complete; a record must not say canceled of a film that is there."""
+    started = asyncio.Event()
+    stand_ins = StandIns()
+
+    async def publish(order: Any) -> GenerateSceneResult:
+        started.set()
+        await asyncio.sleep(1)
+        return published(order)
+
+    stand_ins.scripts["publish_scene"] = publish
+    async with _worker(environment, stand_ins) as worker:
+        handle = await _start(environment, worker)
+        await asyncio.wait_for(started.wait(), 20)
+        await handle.cancel()
+        result = await handle.result()
+
+    assert result.status == SceneStatus.COMPLETED
+    assert "end_scene" not in stand_ins.names()
 
 
 async def _slow_speech(_: Any) -> PurchaseResult:
