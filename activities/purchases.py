@@ -29,8 +29,9 @@ from store.objects.port import ObjectStore
 
 Answer = TypeVar("Answer")
 
-# A vendor may need a moment before it lists what it has just accepted; "there is none" is believed only after this.
-SETTLING_TIME = timedelta(seconds=20)
+# "There is none" is believed only after this. A vendor lists speech when it is spoken, not when it is asked for: a
+# request whose sender died may be at work as long as the adapter would have waited (240 s), and be paid for twice.
+SETTLING_TIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
