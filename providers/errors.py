@@ -19,6 +19,8 @@ class ProviderError(Exception):
     `code` decides retry and user message (`domain.failures`). `detail` is for operators: the vendor's own words,
     without secrets and without signed URLs. `retry_after_s` is the vendor's own wish in seconds, when it gave one.
     `resubmit` says of an ended job that buying it once more may well work (a crashed runner, not a refused prompt).
+    `charged` says of an ended job whether the vendor charged for it all the same (None: that cannot be known), and
+    `actual_cost_micros` how much, in micro-dollars, when the vendor tells.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class ProviderError(Exception):
         status: int | None = None,
         vendor_code: str | None = None,
         resubmit: bool = False,
+        charged: bool | None = False,
+        actual_cost_micros: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -40,3 +44,5 @@ class ProviderError(Exception):
         self.status = status
         self.vendor_code = vendor_code
         self.resubmit = resubmit
+        self.charged = charged
+        self.actual_cost_micros = actual_cost_micros

@@ -115,11 +115,11 @@ class FalQueue(fal_client.AsyncClient):
     async def _client(self: fal_client.AsyncClient) -> httpx.AsyncClient:  # the base's type: the descriptor's invariant
         return cast(FalQueue, self)._http
 
-    async def buy(self, application: str, arguments: Mapping[str, object]) -> str:
-        """Submit one paid job and return its request id."""
+    async def buy(self, application: str, arguments: Mapping[str, object], callback_url: str | None = None) -> str:
+        """Submit one paid job and return its request id; fal announces its end at `callback_url`."""
         try:
             async with calling(VENDOR, paid=True, timeout_s=self.default_timeout):
-                handle = await self.submit(application, dict(arguments))
+                handle = await self.submit(application, dict(arguments), webhook_url=callback_url)
         except fal_client.FalClientHTTPError as error:
             raise self._refused(error.response, paid=True) from None
         except (KeyError, TypeError, ValueError):  # a 200 that is no submit body

@@ -39,9 +39,9 @@ class FalImageProvider:
     def __init__(self, queue: FalQueue) -> None:
         self._queue = queue
 
-    async def submit(self, request: ImageRequest, *, key: str, url_of: UrlOf) -> str:
+    async def submit(self, request: ImageRequest, *, key: str, url_of: UrlOf, callback_url: str | None = None) -> str:
         """Buy one picture and return fal's request id."""
-        return await self._queue.buy(request.model, _arguments(request))
+        return await self._queue.buy(request.model, _arguments(request), callback_url)
 
     async def recover(self, request: ImageRequest, *, key: str, url_of: UrlOf) -> str | None:
         """Raises `outcome_unknown`: fal cannot look a job up by anything that we know."""

@@ -94,8 +94,11 @@ class KlingVideoProvider:
         self._secret_key = secret_key
         self._timeout_s = timeout_s
 
-    async def submit(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str:
-        """Buy one clip and return its task id; that of the earlier job when `key` is taken."""
+    async def submit(self, request: VideoRequest, *, key: str, url_of: UrlOf, callback_url: str | None = None) -> str:
+        """Buy one clip and return its task id; that of the earlier job when `key` is taken.
+
+        `callback_url` is not sent: Kling's callbacks are unsigned.
+        """
         try:
             response = await self._call("POST", _JOBS, paid=True, body=_body(request, key, url_of))
         except ProviderError as error:

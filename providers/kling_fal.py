@@ -53,9 +53,9 @@ class FalVideoProvider:
     def __init__(self, queue: FalQueue) -> None:
         self._queue = queue
 
-    async def submit(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str:
+    async def submit(self, request: VideoRequest, *, key: str, url_of: UrlOf, callback_url: str | None = None) -> str:
         """Buy one clip and return fal's request id; an end image is left out where the model takes none."""
-        return await self._queue.buy(request.model, _arguments(request, url_of))
+        return await self._queue.buy(request.model, _arguments(request, url_of), callback_url)
 
     async def recover(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str | None:
         """Raises `outcome_unknown`: fal cannot look a job up by anything that we know."""

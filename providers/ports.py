@@ -44,8 +44,11 @@ class JobProvider(Protocol[RequestT]):
         """Who is paid."""
         ...
 
-    async def submit(self, request: RequestT, *, key: str, url_of: UrlOf) -> str:
-        """Create the paid job and return the vendor's request id. `key` goes to vendors that honour one."""
+    async def submit(self, request: RequestT, *, key: str, url_of: UrlOf, callback_url: str | None = None) -> str:
+        """Create the paid job and return the vendor's request id. `key` goes to vendors that honour one.
+
+        `callback_url` is where the vendor may announce the end; only vendors that sign what they send are given it.
+        """
         ...
 
     async def recover(self, request: RequestT, *, key: str, url_of: UrlOf) -> str | None:

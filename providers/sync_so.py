@@ -92,10 +92,11 @@ class SyncLipsyncProvider:
         self._key = key
         self._timeout_s = timeout_s
 
-    async def submit(self, request: LipsyncRequest, *, key: str, url_of: UrlOf) -> str:
+    async def submit(self, request: LipsyncRequest, *, key: str, url_of: UrlOf, callback_url: str | None = None) -> str:
         """Buy one lipsync and return its generation id; that of the earlier job when `key` was used before."""
         name = _name_of(key)
-        response = await self._send("POST", "/v2/generate", paid=True, key=name, body=_body(request, name, url_of))
+        body = _body(request, name, url_of) | ({"webhookUrl": callback_url} if callback_url else {})
+        response = await self._send("POST", "/v2/generate", paid=True, key=name, body=body)
         error = parse(_Error, response.content)
         if error and (error.error_code or "").startswith("IDEMPOTENCY_"):
             earlier = error.generation_id or await self._find(name)
