@@ -1,4 +1,4 @@
-"""What each video model can do, as far as planning needs it (PROVIDERS 1.10 and 4.2)."""
+"""What each video model can do, as far as planning needs it. Source: fal's model pages and Kling's API reference."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,10 @@ from models.enums import Provider
 
 @dataclass(frozen=True)
 class VideoModel:
-    """`durations` are the clip lengths on sale, in whole seconds; `micros_per_second` the price without sound."""
+    """`durations` are the clip lengths on sale, in whole seconds; what they cost is in `domain.prices`."""
 
     durations: tuple[int, ...]
     takes_end_frame: bool
-    micros_per_second: int
 
 
 _FIVE_OR_TEN = (5, 10)
@@ -20,15 +19,15 @@ _THREE_TO_FIFTEEN = tuple(range(3, 16))
 _FAL = "fal-ai/kling-video"
 
 VIDEO_MODELS: dict[tuple[Provider, str], VideoModel] = {
-    (Provider.FAL, f"{_FAL}/v1/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, True, 45_000),
-    (Provider.FAL, f"{_FAL}/v2.1/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, False, 56_000),
-    (Provider.FAL, f"{_FAL}/v2.5-turbo/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, False, 42_000),
-    (Provider.FAL, f"{_FAL}/v2.5-turbo/pro/image-to-video"): VideoModel(_FIVE_OR_TEN, True, 70_000),
-    (Provider.FAL, f"{_FAL}/v2.6/pro/image-to-video"): VideoModel(_FIVE_OR_TEN, True, 70_000),
-    (Provider.FAL, f"{_FAL}/v3/standard/image-to-video"): VideoModel(_THREE_TO_FIFTEEN, True, 84_000),
-    (Provider.FAL, f"{_FAL}/v3/pro/image-to-video"): VideoModel(_THREE_TO_FIFTEEN, True, 112_000),
-    (Provider.KLING, "kling-v2-6"): VideoModel(_FIVE_OR_TEN, True, 70_000),
-    (Provider.KLING, "kling-v3"): VideoModel(_THREE_TO_FIFTEEN, True, 112_000),
+    (Provider.FAL, f"{_FAL}/v1/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, True),
+    (Provider.FAL, f"{_FAL}/v2.1/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, False),
+    (Provider.FAL, f"{_FAL}/v2.5-turbo/standard/image-to-video"): VideoModel(_FIVE_OR_TEN, False),
+    (Provider.FAL, f"{_FAL}/v2.5-turbo/pro/image-to-video"): VideoModel(_FIVE_OR_TEN, True),
+    (Provider.FAL, f"{_FAL}/v2.6/pro/image-to-video"): VideoModel(_FIVE_OR_TEN, True),
+    (Provider.FAL, f"{_FAL}/v3/standard/image-to-video"): VideoModel(_THREE_TO_FIFTEEN, True),
+    (Provider.FAL, f"{_FAL}/v3/pro/image-to-video"): VideoModel(_THREE_TO_FIFTEEN, True),
+    (Provider.KLING, "kling-v2-6"): VideoModel(_FIVE_OR_TEN, True),
+    (Provider.KLING, "kling-v3"): VideoModel(_THREE_TO_FIFTEEN, True),
 }
 
 

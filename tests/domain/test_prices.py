@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from domain.prices import (
     CREDITS_PER_CHARACTER,
+    MICROS_PER_KLING_UNIT,
     MICROS_PER_LIPSYNC_SECOND,
     MICROS_PER_MEGAPIXEL,
+    MICROS_PER_VIDEO_SECOND,
     PICTURE_SIZE,
     estimate_cost,
+    fal_cost,
+    kling_cost,
     speech_cost,
 )
 from domain.rejections import RejectedError
@@ -78,19 +82,28 @@ def test_speech_as_billed(model: str, length: int) -> None:
 @pytest.mark.parametrize("model", MICROS_PER_MEGAPIXEL)
 @pytest.mark.parametrize("ratio", AspectRatio)
 def test_images_as_billed(model: str, ratio: AspectRatio) -> None:
-    """The studio bills the same for pictures."""
-    assert estimate_cost(Provider.FAL, image(model, ratio)) == image_charge(model, *PICTURE_SIZE[ratio], 1).usd_micros
+    """The studio bills the same for pictures, and its billable units come to the same."""
+    charge = image_charge(model, *PICTURE_SIZE[ratio], 1)
+    assert estimate_cost(Provider.FAL, image(model, ratio)) == charge.usd_micros
+    assert fal_cost(model, charge.units) == charge.usd_micros
 
 
 @pytest.mark.parametrize(("provider", "model"), VIDEO_MODELS)
 def test_clips_as_billed(provider: Provider, model: str) -> None:
-    """The studio bills the same for silent clips of each length on sale."""
+    """The studio bills the same for silent clips of each length on sale, and its units come to the same."""
     for seconds in video_model(provider, model).durations:
         if provider is Provider.KLING:
             charge = kling_units_charge(model, "pro", seconds, sound=False)
         else:
             charge = clip_charge(model, seconds, sound=False, voice=False)
         assert estimate_cost(provider, video(model, seconds)) == charge.usd_micros
+        told = kling_cost(charge.units) if provider is Provider.KLING else fal_cost(model, charge.units)
+        assert told == charge.usd_micros
+
+
+def test_every_video_model_has_a_price() -> None:
+    """What can be planned can be paid, and no price is left over."""
+    assert MICROS_PER_VIDEO_SECOND.keys() == VIDEO_MODELS.keys()
 
 
 @pytest.mark.parametrize("model", MICROS_PER_LIPSYNC_SECOND)
@@ -119,3 +132,10 @@ def test_unknown_models(provider: Provider, request_: PaidRequest, known: str) -
 def test_speech_cost() -> None:
     """Credits as the vendor counts them become micro-dollars; none is nothing."""
     assert (speech_cost(0), speech_cost(1), speech_cost(1000)) == (0, 300, 300_000)
+
+
+def test_units_that_a_vendor_states() -> None:
+    """Parts of units are billed to the nearest micro-dollar; a model without a price has no cost."""
+    assert fal_cost("fal-ai/flux/schnell", 0.58985) == 1_770
+    assert (fal_cost("fal-ai/flux-lora", 0.0), fal_cost("fal-ai/flux-9", 1.0)) == (0, None)
+    assert (kling_cost(0), kling_cost(2.5)) == (0, round(2.5 * MICROS_PER_KLING_UNIT))
