@@ -98,6 +98,7 @@ class Project(SQLModel, table=True):
     name: str = Field(unique=True)
     display_name: str
     description: str | None = Field(default=None, sa_type=Text)
+    budget_micros: int | None = Field(default=None, sa_type=BigInteger)
     version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
@@ -145,6 +146,7 @@ class Scene(SQLModel, table=True):
     voice_id: str | None = None
     seed: int | None = Field(default=None, sa_type=BigInteger)
     generation_mode: str | None = None
+    budget_micros: int | None = Field(default=None, sa_type=BigInteger)
     version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
@@ -161,6 +163,7 @@ class Scene(SQLModel, table=True):
     anchor_source: str | None = None
     mode_reason: str | None = Field(default=None, sa_type=Text)
     mode_fallback: bool = False
+    identity_used: str | None = None
     voice_used: str | None = None
     speech_model: str | None = None
     image_model: str | None = None
@@ -180,16 +183,27 @@ class Scene(SQLModel, table=True):
 
 
 class ProviderJob(SQLModel, table=True):
-    """One purchase. Rows are never deleted; `domain.jobs` says how `state` moves.
+    """One purchase. `domain.jobs` says how `state` moves; triggers refuse other moves, and that a row is deleted.
 
-    `scene_id` is no foreign key: the ledger outlives its scenes, and an identity's test buys for `test-{identity}`.
+    `scene_id`, `project_id` and `identity_id` are no foreign keys: the ledger outlives them, and an identity's test
+    buys for `test-{identity}`. `actual_cost_micros` is what the vendor charged: 0 when it let a failed job go, unset
+    while it has not told (then the estimate counts). A purchase in UNKNOWN that is `written_off_at` is a possible loss
+    that nothing waits for any more; one that is `parked_at` is collected by the reconciler.
     """
 
     __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (Index("provider_job_step", "scene_id", "step", "clip"),)
+    __table_args__ = (
+        Index("provider_job_step", "scene_id", "step", "clip"),
+        CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in JobState)})", name="job_state_is_known"),
+        CheckConstraint("state NOT IN ('accepted', 'succeeded') OR request_id IS NOT NULL", name="accepted_job_has_id"),
+        CheckConstraint("state <> 'stored' OR artifact IS NOT NULL", name="stored_job_has_artifact"),
+        CheckConstraint("estimated_cost_micros >= 0 AND actual_cost_micros >= 0", name="job_cost_is_no_refund"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     scene_id: str
+    project_id: str | None = Field(default=None, index=True)
+    identity_id: str | None = Field(default=None, index=True)
     run_id: str
     step: str
     clip: int | None = None
@@ -208,12 +222,33 @@ class ProviderJob(SQLModel, table=True):
     alignment: dict[str, Any] | None = Field(default=None, sa_column=Column(_JSON))
     error_code: str | None = None
     error_detail: str | None = Field(default=None, sa_type=Text)
-    intent_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    intent_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     succeeded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     stored_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    written_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Reuse(SQLModel, table=True):
+    """A purchase that a run did not have to make, since its result was stored; `clip` is 0 where a step has none."""
+
+    __tablename__ = "reuse"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("reuse_of_run", "run_id", "step", "clip", unique=True),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    job_id: str = Field(foreign_key="provider_job.id", index=True)
+    scene_id: str = Field(index=True)
+    project_id: str | None = Field(default=None, index=True)
+    identity_id: str | None = Field(default=None, index=True)
+    run_id: str
+    step: str
+    clip: int = 0
+    provider: str
+    saved_micros: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
 
 
 class GenerationLog(SQLModel, table=True):

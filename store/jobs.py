@@ -1,6 +1,7 @@
 """Purchases in the database: the one table that stands around every paid call."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func
@@ -10,8 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from domain.jobs import OPEN_STATES, check_move
 from domain.keys import job_key
-from models.enums import JobState, Provider, Step
-from models.tables import ProviderJob, now
+from models.enums import JobState, Provider, SceneStatus, Step
+from models.tables import ProviderJob, Reuse, Scene, now
 
 _TIME_OF_STATE = {
     JobState.SENT: "sent_at",
@@ -21,12 +22,16 @@ _TIME_OF_STATE = {
     JobState.FAILED: "ended_at",
     JobState.CANCELED: "ended_at",
 }
+_AWAITED = col(ProviderJob.written_off_at).is_(None)
 _GOOD_STATES = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED)
 
 
 @dataclass(frozen=True)
 class Order:
-    """A purchase that a step wants: what, for whom, and the most we expect to pay in micro-dollars."""
+    """A purchase that a step wants: what, for whom, and the most we expect to pay in micro-dollars.
+
+    `identity_id` is for purchases outside of scenes; a scene's purchase is booked on whom the scene speaks as.
+    """
 
     scene_id: str
     run_id: str
@@ -37,6 +42,7 @@ class Order:
     fingerprint: str
     request: dict[str, Any]
     estimated_cost_micros: int
+    identity_id: str | None = None
 
 
 class JobRepository:
@@ -55,7 +61,7 @@ class JobRepository:
     async def find_open(self, order: Order) -> ProviderJob | None:
         """The unfinished purchase of the same thing for the same step, which this run then carries on."""
         query = self._of_step(order).where(
-            col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state).in_(OPEN_STATES)
+            col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state).in_(OPEN_STATES), _AWAITED
         )
         job = (await self._session.exec(query)).first()
         if job is not None:
@@ -79,12 +85,15 @@ class JobRepository:
         # One query for both questions: between two, another claim could commit and would be outbid by a second take.
         takes = (await self._session.exec(self._of_step(order))).all()
         for job in takes:
-            if job.fingerprint == order.fingerprint and job.state in OPEN_STATES:
+            if job.fingerprint == order.fingerprint and job.state in OPEN_STATES and not job.written_off_at:
                 job.run_id = order.run_id
                 return job
         take = takes[0].take + 1 if takes else 1
+        scene = await self._session.get(Scene, order.scene_id)
         job = ProviderJob(
             scene_id=order.scene_id,
+            project_id=scene.project_id if scene else None,
+            identity_id=(scene.identity_used or scene.identity_id) if scene else order.identity_id,
             run_id=order.run_id,
             step=order.step,
             clip=order.clip,
@@ -111,7 +120,87 @@ class JobRepository:
             setattr(job, _TIME_OF_STATE[to], now())
         for name, value in changes.items():
             setattr(job, name, value)
+        await self._session.flush()  # each move by itself, so that the database sees every one of them
         return job
+
+    async def park(self, job_id: str) -> ProviderJob:
+        """Leave an accepted purchase to the reconciler."""
+        job = await self.get(job_id, lock=True)
+        job.parked_at = job.parked_at or now()
+        return job
+
+    async def write_off(self, job_id: str) -> ProviderJob | None:
+        """Wait no longer for a purchase in UNKNOWN, which may be lost; None when it is not, or was resolved meanwhile.
+
+        It stays in UNKNOWN: what the vendor may still tell of it is welcome.
+        """
+        job = await self.get(job_id, lock=True)
+        if job.state != JobState.UNKNOWN or job.written_off_at:
+            return None
+        job.written_off_at = now()
+        return job
+
+    async def note_reuse(self, order: Order, job: ProviderJob) -> None:
+        """Book that a run used a stored result instead of buying; noting it again changes nothing."""
+        clip = order.clip or 0
+        query = select(Reuse.id).where(
+            col(Reuse.run_id) == order.run_id, col(Reuse.step) == order.step, col(Reuse.clip) == clip
+        )
+        if (await self._session.exec(query)).first() is not None:
+            return
+        scene = await self._session.get(Scene, order.scene_id)
+        saved = job.estimated_cost_micros if job.actual_cost_micros is None else job.actual_cost_micros
+        reuse = Reuse(
+            job_id=job.id,
+            scene_id=order.scene_id,
+            project_id=scene.project_id if scene else None,
+            identity_id=(scene.identity_used or scene.identity_id) if scene else order.identity_id,
+            run_id=order.run_id,
+            step=order.step,
+            clip=clip,
+            provider=job.provider,
+            saved_micros=saved,
+        )
+        self._session.add(reuse)
+
+    async def unattended(self, *, quiet: timedelta, after: str, limit: int) -> list[ProviderJob]:
+        """Unfinished purchases that no run works on, by id from `after` on: parked, UNKNOWN, or of a run that is over.
+
+        Those that moved within `quiet` are left out: somebody may be at work on them.
+        """
+        abandoned = (
+            col(Scene.id).is_(None)
+            | (col(Scene.status) != SceneStatus.GENERATING)
+            | (col(Scene.run_id).is_distinct_from(col(ProviderJob.run_id)))
+        )
+        moved_at = func.coalesce(
+            col(ProviderJob.succeeded_at),
+            col(ProviderJob.accepted_at),
+            col(ProviderJob.sent_at),
+            col(ProviderJob.intent_at),
+        )
+        query = (
+            select(ProviderJob)
+            .join(Scene, col(Scene.id) == col(ProviderJob.scene_id), isouter=True)
+            .where(
+                col(ProviderJob.state).in_(OPEN_STATES),
+                col(ProviderJob.parked_at).is_not(None) | (col(ProviderJob.state) == JobState.UNKNOWN) | abandoned,
+                moved_at <= now() - quiet,
+                col(ProviderJob.id) > after,
+            )
+            .order_by(col(ProviderJob.id))
+            .limit(limit)
+        )
+        return list((await self._session.exec(query)).all())
+
+    async def request_ids(self, provider: Provider, fingerprint: str) -> frozenset[str]:
+        """The vendor's ids of the purchases of the same thing, so that none is taken for another's."""
+        query = select(ProviderJob.request_id).where(
+            col(ProviderJob.provider) == provider,
+            col(ProviderJob.fingerprint) == fingerprint,
+            col(ProviderJob.request_id).is_not(None),
+        )
+        return frozenset(found for found in (await self._session.exec(query)).all() if found)
 
     async def open_of_run(self, scene_id: str, run_id: str) -> list[ProviderJob]:
         """What a run has not finished buying."""
@@ -149,13 +238,10 @@ class JobRepository:
         return list((await self._session.exec(query)).all())
 
     async def spent_on(self, scene_id: str) -> int:
-        """Micro-dollars booked for a scene: the vendor's figure where it is known, else the estimate."""
+        """Micro-dollars that a scene has or may have cost: the vendor's figure where it is known, else the estimate."""
         charged = func.coalesce(col(ProviderJob.actual_cost_micros), col(ProviderJob.estimated_cost_micros))
-        paid = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED, JobState.UNKNOWN, JobState.SENT)
         query = select(func.coalesce(func.sum(charged), 0)).where(
-            col(ProviderJob.scene_id) == scene_id,
-            # a job that the vendor finished is paid for, whatever became of its result here
-            col(ProviderJob.state).in_(paid) | col(ProviderJob.succeeded_at).is_not(None),
+            col(ProviderJob.scene_id) == scene_id, col(ProviderJob.state) != JobState.INTENT
         )
         return int((await self._session.exec(query)).one())
 

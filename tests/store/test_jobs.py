@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import col
 
 from domain.jobs import MOVES, IllegalMoveError
 from models.enums import JobState, Step
@@ -14,6 +16,7 @@ from store.jobs import Order
 from tests.support.databases import order, stored_scene
 
 S = JobState
+FILM = {"key": "artifacts/f.mp4", "size": 1}
 PATH = {
     S.INTENT: (),
     S.SENT: (S.SENT,),
@@ -41,8 +44,15 @@ async def job_at(database: Database, *states: JobState, wanted: Order | None = N
     assert job is not None
     async with database.transaction() as tx:
         for state in states:
-            job = await tx.jobs.move(job.id, state, **changes)
+            job = await tx.jobs.move(job.id, state, **needed(state) | changes)
     return job
+
+
+def needed(state: JobState) -> dict[str, Any]:
+    """What the database wants a purchase in this state to have."""
+    return {S.ACCEPTED: {"request_id": "r1"}, S.SUCCEEDED: {"request_id": "r1"}, S.STORED: {"artifact": FILM}}.get(
+        state, {}
+    )
 
 
 async def jobs(database: Database) -> list[ProviderJob]:
@@ -106,15 +116,62 @@ async def test_moves(database: Database, state: JobState) -> None:
         job = await job_at(database, *PATH[state], wanted=order(clip=clip))
         if to in MOVES[state]:
             async with database.transaction() as tx:
-                await tx.jobs.move(job.id, to)
+                await tx.jobs.move(job.id, to, **needed(to))
         else:
             with pytest.raises(IllegalMoveError):
                 async with database.transaction() as tx:
                     await tx.jobs.move(job.id, to, request_id="changed")
     for found, to in zip(await jobs(database), JobState, strict=True):
         assert found.state == (to if to in MOVES[state] else state)
-        assert found.request_id is None
+        assert found.request_id in (None, "r1")
         assert (found.ended_at is not None) is (found.state in (S.FAILED, S.CANCELED))
+
+
+@pytest.mark.parametrize("state", JobState)
+async def test_database_checks_moves(database: Database, state: JobState) -> None:
+    """The database itself makes the moves of the table and refuses all others, whoever asks."""
+    await stored_scene(database)
+    for clip, to in enumerate(JobState, 1):
+        job = await job_at(database, *PATH[state], wanted=order(clip=clip))
+        change = update(ProviderJob).where(col(ProviderJob.id) == job.id)
+        change = change.values(state=to, request_id="r1", artifact=FILM)
+        if to in MOVES[state] or to is state:
+            async with database.engine.begin() as connection:
+                await connection.execute(change)
+        else:
+            with pytest.raises(DBAPIError, match="illegal move"):
+                async with database.engine.begin() as connection:
+                    await connection.execute(change)
+    for found, to in zip(await jobs(database), JobState, strict=True):
+        assert found.state == (to if to in MOVES[state] else state)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"state": "paid"}, "job_state_is_known|illegal move"),
+        ({"state": "accepted"}, "accepted_job_has_id"),
+        ({"state": "accepted", "request_id": "r1", "actual_cost_micros": -1}, "job_cost_is_no_refund"),
+        ({"estimated_cost_micros": -1}, "job_cost_is_no_refund"),
+    ],
+)
+async def test_database_checks_rows(database: Database, changes: dict[str, Any], rule: str) -> None:
+    """The database refuses a purchase that cannot be: of no known state, accepted without an id, at a negative cost."""
+    await stored_scene(database)
+    job = await job_at(database, S.SENT)
+    with pytest.raises(DBAPIError, match=rule):
+        async with database.engine.begin() as connection:
+            await connection.execute(update(ProviderJob).where(col(ProviderJob.id) == job.id).values(**changes))
+
+
+async def test_purchases_are_kept(database: Database) -> None:
+    """No purchase can be deleted, in whatever way."""
+    await stored_scene(database)
+    await job_at(database)
+    with pytest.raises(DBAPIError, match="never deleted"):
+        async with database.engine.begin() as connection:
+            await connection.execute(delete(ProviderJob))
+    assert len(await jobs(database)) == 1
 
 
 async def test_move_race(database: Database) -> None:
@@ -229,11 +286,8 @@ async def test_stored_as(database: Database) -> None:
     ("path", "counts"),
     [
         ((), False),
-        ((S.CANCELED,), False),
         ((S.SENT, S.INTENT), False),
-        ((S.SENT, S.FAILED), False),
-        ((S.SENT, S.ACCEPTED, S.FAILED), False),
-        ((S.SENT, S.ACCEPTED, S.CANCELED), False),
+        ((S.SENT, S.FAILED), True),
         ((S.SENT,), True),
         ((S.SENT, S.UNKNOWN), True),
         ((S.SENT, S.ACCEPTED), True),
@@ -244,7 +298,7 @@ async def test_stored_as(database: Database) -> None:
     ids=str,
 )
 async def test_what_counts_as_spent(database: Database, path: tuple[JobState, ...], counts: bool) -> None:
-    """Spent is what the vendor may bill: a job that it finished is paid for, whatever became of its result here."""
+    """Spent is what the vendor may bill: everything that was sent, unless the vendor said that it charged nothing."""
     await stored_scene(database)
     await job_at(database, *path)
     async with database.transaction() as tx:

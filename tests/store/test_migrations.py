@@ -11,7 +11,7 @@ from store.database import Database, DatabaseUnavailableError
 from tests.support.databases import opened
 from tests.support.postgres import Postgres
 
-TABLES = {"identity_profile", "project", "asset", "scene", "provider_job", "generation_log"} | {
+TABLES = {"identity_profile", "project", "asset", "scene", "provider_job", "generation_log", "reuse"} | {
     "system_setting",
     "api_key",
     "idempotency_record",
