@@ -15,6 +15,7 @@ from elevenlabs.text_to_speech.client import OMIT
 from elevenlabs.types import AudioWithTimestampsResponse
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from domain.prices import speech_cost
 from models.artifacts import Alignment
 from models.enums import FailureCode, Provider
 from models.requests import SpeechRequest
@@ -182,9 +183,16 @@ class ElevenLabsSpeechProvider:
 
 def _speech(answer: AudioWithTimestampsResponse, headers: Mapping[str, str]) -> SpeechAudio:
     audio = base64.b64decode(answer.audio_base_64, validate=True)
+    credit_count = headers.get("character-cost", "")
+    cost = int(credit_count) if credit_count.isdecimal() else None
     if not audio:
-        raise ProviderError(FailureCode.MEDIA_INVALID, f"{VENDOR}: answered without audio", delivery=Delivery.JOB_ENDED)
-    cost = headers.get("character-cost", "")
+        raise ProviderError(
+            FailureCode.MEDIA_INVALID,
+            f"{VENDOR}: answered without audio",
+            delivery=Delivery.JOB_ENDED,
+            charged=True,
+            actual_cost_micros=None if cost is None else speech_cost(cost),
+        )
     alignment = answer.alignment and Alignment(
         characters=answer.alignment.characters,
         starts_s=answer.alignment.character_start_times_seconds,
@@ -194,7 +202,7 @@ def _speech(answer: AudioWithTimestampsResponse, headers: Mapping[str, str]) -> 
         audio=audio,
         alignment=alignment,
         request_id=headers.get("request-id", ""),
-        character_cost=int(cost) if cost.isdigit() else None,
+        character_cost=cost,
     )
 
 

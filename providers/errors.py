@@ -19,8 +19,8 @@ class ProviderError(Exception):
     `code` decides retry and user message (`domain.failures`). `detail` is for operators: the vendor's own words,
     without secrets and without signed URLs. `retry_after_s` is the vendor's own wish in seconds, when it gave one.
     `resubmit` says of an ended job that buying it once more may well work (a crashed runner, not a refused prompt).
-    `charged` says of an ended job whether the vendor charged for it all the same (None: that cannot be known), and
-    `actual_cost_micros` how much, in micro-dollars, when the vendor tells.
+    `charged` says of an ended job whether the vendor charged for it all the same (None: that cannot be known);
+    `actual_cost_micros` is its own figure in micro-dollars, when it tells.
     """
 
     def __init__(

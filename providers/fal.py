@@ -1,6 +1,7 @@
 """fal.ai's queue: submit, status, result and cancel, each as exactly one HTTP request."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -10,6 +11,7 @@ import httpx
 from asyncstdlib import cached_property
 from pydantic import BaseModel, SecretStr
 
+from domain.prices import fal_cost
 from models.enums import FailureCode, Provider
 from providers.errors import Delivery, ProviderError
 from providers.http_errors import answer_lost, calling, code_of_status, gone, parse, redact, refusal, unreadable
@@ -55,6 +57,7 @@ _TYPE_CODES = {
     "runner_connection_refused": FailureCode.PROVIDER_UNAVAILABLE,
     "runner_connection_error": FailureCode.PROVIDER_UNAVAILABLE,
 }
+_CLIENT_LEFT = 499
 _TRANSIENT = (FailureCode.PROVIDER_UNAVAILABLE, FailureCode.TIMED_OUT)
 
 # A request id that no one has: asking for it proves address and key, and costs nothing.
@@ -74,10 +77,10 @@ class _ErrorBody(BaseModel):
 
 @dataclass(frozen=True)
 class FalResult:
-    """A job's output as the model answered it, with the response's headers."""
+    """A job's output as the model answered it, and what fal charged for it, when it tells."""
 
     content: bytes
-    headers: Mapping[str, str]
+    actual_cost_micros: int | None
 
 
 class _QueueTransport(httpx.AsyncBaseTransport):
@@ -146,8 +149,9 @@ class FalQueue(fal_client.AsyncClient):
         async with calling(VENDOR, paid=False, timeout_s=self.default_timeout):
             response = await self._http.get(handle.response_url, timeout=self.default_timeout)
         if response.is_success and not status.error:
-            return FalResult(response.content, response.headers)
-        raise self._ended(response, status)
+            units = _billable_units(response)
+            return FalResult(response.content, None if units is None else fal_cost(application, units))
+        raise self._ended(application, response, status)
 
     async def stop(self, application: str, request_id: str) -> None:
         """Ask the queue to cancel; success when the job is already over (400) or gone (404)."""
@@ -190,7 +194,7 @@ class FalQueue(fal_client.AsyncClient):
         error = self._refused(response, paid=False)
         return gone(error) if error.status == 404 and parse(_ErrorBody, response.content) else error
 
-    def _ended(self, response: httpx.Response, status: fal_client.Completed) -> ProviderError:
+    def _ended(self, application: str, response: httpx.Response, status: fal_client.Completed) -> ProviderError:
         """The error of a completed job without a result; the result's own status and body say why.
 
         Where the status names no error, a gateway's page, a 401, 403 or 429 speak of this request and not of the job:
@@ -204,6 +208,7 @@ class FalQueue(fal_client.AsyncClient):
         code = _TYPE_CODES.get(vendor_code or "") or code_of_status(failed)
         words = _message_of(response, body) or status.error or "failed without a message"
         retryable = response.headers.get("x-fal-retryable", "").lower()
+        units = _billable_units(response)
         return ProviderError(
             code,
             redact(f"{VENDOR}: HTTP {response.status_code}: {words}", *self._secrets),
@@ -211,7 +216,29 @@ class FalQueue(fal_client.AsyncClient):
             status=response.status_code,
             vendor_code=vendor_code,
             resubmit=retryable == "true" if retryable in ("true", "false") else code in _TRANSIENT,
+            charged=_was_charged(response, body, code) if units is None else units > 0,
+            actual_cost_micros=None if units is None else fal_cost(application, units),
         )
+
+
+def _billable_units(response: httpx.Response) -> float | None:
+    """What fal charges for the job, in the unit that its model is priced in; None when it does not say."""
+    value = response.headers.get("x-fal-billable-units", "").strip()
+    return float(value) if re.fullmatch(r"\d+(\.\d+)?", value) else None
+
+
+def _was_charged(response: httpx.Response, body: _ErrorBody | None, code: FailureCode) -> bool | None:
+    """Whether a job that ended without a result was charged, where fal states no units; None when that is open.
+
+    fal charges for no server error and no wait in the queue (docs.fal.ai, Pricing), but may for a model that refused
+    only after its work.
+    """
+    status = response.status_code
+    if body is None or response.is_success:  # the answer is not the model's: only the kind of the error is known
+        return False if code in (*_TRANSIENT, FailureCode.CANCELED) else None
+    if status in (400, _CLIENT_LEFT) or status >= 500:
+        return False
+    return True if status == 422 else None
 
 
 def _type_of(response: httpx.Response, body: _ErrorBody | None) -> str | None:

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from models.enums import AspectRatio, FailureCode, Provider
 from models.requests import ImageRequest
 from providers.errors import Delivery, ProviderError
-from providers.fal import VENDOR, FalQueue
+from providers.fal import VENDOR, FalQueue, FalResult
 from providers.http_errors import answer_lost, gone, parse, unreadable
 from providers.ports import Finished, UrlOf, Waiting
 
@@ -61,10 +61,10 @@ class FalImageProvider:
         if output is None:
             raise unreadable(VENDOR, paid=False, status=200)
         if any(output.has_nsfw_concepts):
-            raise _ended(FailureCode.CONTENT_REFUSED, "the safety checker flagged the picture")
+            raise _ended(FailureCode.CONTENT_REFUSED, "the safety checker flagged the picture", answer)
         if not output.images:
-            raise _ended(FailureCode.MEDIA_INVALID, "the job completed without a picture")
-        return Finished(url=output.images[0].url, seed=output.seed)
+            raise _ended(FailureCode.MEDIA_INVALID, "the job completed without a picture", answer)
+        return Finished(output.images[0].url, output.seed, answer.actual_cost_micros)
 
     async def cancel(self, request: ImageRequest, request_id: str) -> None:
         """Take the job out of the queue; success when it is already over."""
@@ -98,5 +98,12 @@ def _arguments(request: ImageRequest) -> dict[str, object]:
     return arguments
 
 
-def _ended(code: FailureCode, detail: str) -> ProviderError:
-    return ProviderError(code, f"{VENDOR}: {detail}", delivery=Delivery.JOB_ENDED)
+def _ended(code: FailureCode, detail: str, result: FalResult) -> ProviderError:
+    """fal answered with success, so it charged, whatever the output is worth."""
+    return ProviderError(
+        code,
+        f"{VENDOR}: {detail}",
+        delivery=Delivery.JOB_ENDED,
+        charged=True,
+        actual_cost_micros=result.actual_cost_micros,
+    )

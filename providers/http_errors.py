@@ -109,7 +109,10 @@ def unreadable(vendor: str, *, paid: bool, status: int) -> ProviderError:
 
 
 def gone(error: ProviderError, code: FailureCode | None = None) -> ProviderError:
-    """`error` as the end of the job that was asked about: no result will ever come of it."""
+    """`error` as the end of the job that was asked about: no result will ever come of it.
+
+    Unless it is such an end already, nobody can say whether the job was charged.
+    """
     return ProviderError(
         code or error.code,
         error.detail,
@@ -117,6 +120,8 @@ def gone(error: ProviderError, code: FailureCode | None = None) -> ProviderError
         status=error.status,
         vendor_code=error.vendor_code,
         resubmit=error.resubmit,
+        charged=error.charged if error.delivery is Delivery.JOB_ENDED else None,
+        actual_cost_micros=error.actual_cost_micros,
     )
 
 

@@ -1,11 +1,13 @@
 """Clips by Kling's own API: plain HTTP with a JWT minted per request."""
 
+import re
 import time
 
 import httpx
 import jwt
 from pydantic import BaseModel, SecretStr
 
+from domain.prices import kling_cost
 from domain.video_models import VIDEO_MODELS
 from models.enums import FailureCode, Provider
 from models.requests import VideoRequest
@@ -60,6 +62,12 @@ class _Task(BaseModel):
     task_status: str
     task_status_msg: str | None = None
     task_result: _TaskResult | None = None
+    final_unit_deduction: str | float | None = None
+
+    def actual_cost_micros(self) -> int | None:
+        """What Kling says that it deducted for the task; None when it does not say."""
+        units = str(self.final_unit_deduction)
+        return kling_cost(float(units)) if re.fullmatch(r"\d+(\.\d+)?", units) else None
 
 
 class _Envelope(BaseModel):
@@ -122,13 +130,15 @@ class KlingVideoProvider:
             if error.vendor_code == _NO_TASK:
                 raise gone(error) from None
             raise
+        cost = task.actual_cost_micros()
         if task.task_status == "failed":
-            raise self._ended(FailureCode.UNKNOWN, task.task_status_msg or "the task failed without a message")
+            words = task.task_status_msg or "the task failed without a message"
+            raise self._ended(FailureCode.UNKNOWN, words, cost, charged=None if cost is None else cost > 0)
         if task.task_status != "succeed":
             return Waiting(task.task_status)
         if not task.task_result or not task.task_result.videos:
-            raise self._ended(FailureCode.MEDIA_INVALID, "the task succeeded without a video")
-        return Finished(url=task.task_result.videos[0].url)
+            raise self._ended(FailureCode.MEDIA_INVALID, "the task succeeded without a video", cost, charged=True)
+        return Finished(task.task_result.videos[0].url, actual_cost_micros=cost)
 
     async def cancel(self, request: VideoRequest, request_id: str) -> None:
         """Kling has no cancel: nothing is done."""
@@ -187,9 +197,9 @@ class KlingVideoProvider:
         claims = {"iss": self._access_key.get_secret_value(), "exp": now + _TOKEN_LIFE_S, "nbf": now - _CLOCK_SKEW_S}
         return jwt.encode(claims, self._secret_key.get_secret_value(), algorithm="HS256")
 
-    def _ended(self, code: FailureCode, detail: str) -> ProviderError:
+    def _ended(self, code: FailureCode, detail: str, cost: int | None, *, charged: bool | None) -> ProviderError:
         words = redact(f"{VENDOR}: {detail}", self._access_key, self._secret_key)
-        return ProviderError(code, words, delivery=Delivery.JOB_ENDED)
+        return ProviderError(code, words, delivery=Delivery.JOB_ENDED, charged=charged, actual_cost_micros=cost)
 
 
 def check_length(provider: Provider, request: VideoRequest) -> None:

@@ -69,7 +69,7 @@ class FalVideoProvider:
         output = parse(_Output, answer.content)
         if output is None:
             raise unreadable(VENDOR, paid=False, status=200)
-        return Finished(url=output.video.url)
+        return Finished(output.video.url, actual_cost_micros=answer.actual_cost_micros)
 
     async def cancel(self, request: VideoRequest, request_id: str) -> None:
         """Take the job out of the queue; success when it is already over."""

@@ -129,11 +129,16 @@ class SyncLipsyncProvider:
             raise self._ended(generation)
         if generation.status != "COMPLETED":
             return Waiting(generation.status.lower())
+        cost = _cost(request.model, generation.output_duration)
         if not generation.output_url:
             raise ProviderError(
-                FailureCode.MEDIA_INVALID, f"{VENDOR}: completed without an output", delivery=Delivery.JOB_ENDED
+                FailureCode.MEDIA_INVALID,
+                f"{VENDOR}: completed without an output",
+                delivery=Delivery.JOB_ENDED,
+                charged=True,
+                actual_cost_micros=cost,
             )
-        return Finished(generation.output_url, actual_cost_micros=_cost(request.model, generation.output_duration))
+        return Finished(generation.output_url, actual_cost_micros=cost)
 
     async def cancel(self, request: LipsyncRequest, request_id: str) -> None:
         """sync.so has no cancel: nothing is done."""
@@ -194,7 +199,10 @@ class SyncLipsyncProvider:
         return gone(error) if error.vendor_code == "generation_not_found" else error
 
     def _ended(self, generation: _Generation) -> ProviderError:
-        """REJECTED never ran: moderation, unless its code names another reason, and never worth buying again."""
+        """REJECTED never ran: moderation, unless its code names another reason, and never worth buying again.
+
+        sync.so bills frames of output: neither is charged.
+        """
         rejected = generation.status == "REJECTED"
         code = _CODES.get(generation.error_code or "", FailureCode.UNKNOWN)
         if rejected and generation.error_code in (None, "generation_input_validation_failed"):

@@ -193,13 +193,14 @@ class Fal:
         return self._result(job)
 
     def _result(self, job: Job) -> Response:
-        headers = {"x-fal-request-id": job.id}
+        line = self._context.store.bill[job.id]
+        units = 0 if line.state == "waived" else line.units
+        headers = {"x-fal-request-id": job.id, "x-fal-billable-units": str(units)}
         if job.state == "canceled":
             return platform_error(499, "Request was cancelled", "client_cancelled", headers)
         if job.failure is not None:
             more = {"x-fal-error-type": job.failure["error_type"], **job.failure.get("headers", {})}
             return JSONResponse(job.failure["body"], job.failure["status"], headers=headers | more)
-        headers["x-fal-billable-units"] = str(self._context.store.bill[job.id].units)
         return JSONResponse(self._payload(job), headers=headers)
 
     def _payload(self, job: Job) -> JsonObject:

@@ -50,6 +50,21 @@ async def test_a_job_from_submit_to_file(adapter: Adapter, bench: Bench, tmp_pat
     assert finished.seed == (bench.request(adapter).seed if adapter is FAL_IMAGE else None)
 
 
+@pytest.mark.parametrize("callback", ["https://devatar.example/callbacks/fal?job=a%2Fb&key=c+d", None])
+@every_adapter
+async def test_where_to_announce_the_end(adapter: Adapter, callback: str | None, bench: Bench) -> None:
+    """Vendors that sign what they send are told where to; without an address nothing of it is sent."""
+    provider, request = bench.provider(adapter), bench.request(adapter)
+    await provider.submit(request, key=KEY, url_of=bench.url_of, callback_url=callback)
+    (job,) = bench.studio.jobs()
+    assert job["callback"] == (None if adapter is KLING else callback)
+    (post,) = bench.posts(adapter)
+    sent = callback is not None and adapter is not KLING
+    assert ("fal_webhook" in post["query"]) is (sent and adapter.provider is Provider.FAL)
+    assert ("webhookUrl" in post["json"]) is (sent and adapter is SYNC)
+    assert "callback_url" not in post["json"]
+
+
 @every_adapter
 async def test_check_is_free_and_proves_the_key(adapter: Adapter, bench: Bench) -> None:
     """A good key gives a line for people, a bad one `unauthorized`; neither is billed."""
