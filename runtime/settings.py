@@ -48,8 +48,9 @@ _BASE_URLS = (
     "r2_endpoint_url",
     "files_url",
     "temporal_ui_url",
+    "public_url",
 )
-_OTHER_URLS = ("deven_lora_url", "default_headshot_url")
+_OTHER_URLS = ("deven_lora_url", "default_headshot_url", "fal_jwks_url")
 
 
 def _video_provider(kling_access_key: SecretStr | None) -> Provider:
@@ -78,15 +79,18 @@ class Settings(BaseSettings):
     api_rate: str = named("DEVATAR_API_RATE", "600/minute", pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$")
     api_max_upload_mb: int = named("DEVATAR_API_MAX_UPLOAD_MB", 512, ge=1, le=1024)
     api_cors_origins: CommaSeparated = named("DEVATAR_API_CORS_ORIGINS", frozenset[str]())
+    public_url: str | None = named("DEVATAR_PUBLIC_URL")
 
     fal_key: SecretStr | None = named("FAL_KEY")
     fal_queue_url: str = named("FAL_QUEUE_URL", "https://queue.fal.run")
     fal_run_url: str = named("FAL_RUN_URL", "https://fal.run")
+    fal_jwks_url: str = named("FAL_JWKS_URL", "https://rest.fal.ai/.well-known/jwks.json")
     elevenlabs_api_key: SecretStr | None = named("ELEVENLABS_API_KEY")
     elevenlabs_base_url: str = named("ELEVENLABS_BASE_URL", "https://api.elevenlabs.io")
     elevenlabs_voice_id: str | None = named("ELEVENLABS_VOICE_ID")
     sync_api_key: SecretStr | None = named("SYNC_API_KEY")
     sync_base_url: str = named("SYNC_BASE_URL", "https://api.sync.so")
+    sync_webhook_secret: SecretStr | None = named("SYNC_WEBHOOK_SECRET")
     kling_access_key: SecretStr | None = named("KLING_ACCESS_KEY")
     kling_secret_key: SecretStr | None = named("KLING_SECRET_KEY")
     kling_base_url: str = named("KLING_BASE_URL", "https://api-singapore.klingai.com")
@@ -109,6 +113,7 @@ class Settings(BaseSettings):
     on_missing_lora: MissingLoraPolicy = named("DEVATAR_ON_MISSING_LORA", MissingLoraPolicy.FALLBACK)
     min_lora_bytes: int = named("DEVATAR_MIN_LORA_BYTES", 10 * 1024 * 1024, ge=0)
     max_speech_seconds: float = named("DEVATAR_MAX_SPEECH_SECONDS", SYNC_SO_MAX_SPEECH_S, ge=1, le=SYNC_SO_MAX_SPEECH_S)
+    speech_timeout_s: float = named("DEVATAR_SPEECH_TIMEOUT_SECONDS", 240.0, ge=10, le=600)
     safety_checker: bool = named("DEVATAR_SAFETY_CHECKER", True)
     video_model: str | None = named("DEVATAR_VIDEO_MODEL")
     lipsync_model: str = named("DEVATAR_LIPSYNC_MODEL", "lipsync-2")

@@ -68,7 +68,10 @@ async def assembled(settings: Settings) -> AsyncGenerator[Parts]:
                 web=GuardedWebFetcher(public),
                 inspector=SafetensorsLoraInspector(public, min_bytes=settings.min_lora_bytes),
                 speech=ElevenLabsSpeechProvider(
-                    vendors, base_url=settings.elevenlabs_base_url, key=settings.elevenlabs_api_key or UNSET
+                    vendors,
+                    base_url=settings.elevenlabs_base_url,
+                    key=settings.elevenlabs_api_key or UNSET,
+                    timeout_s=settings.speech_timeout_s,
                 ),
                 jobs=JobProviders(
                     image=FalImageProvider(fal),
