@@ -3,8 +3,8 @@
 import base64
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from math import isclose
+from datetime import UTC, datetime, timedelta
+from math import ceil, isclose
 
 import httpx
 from elevenlabs import AsyncElevenLabs, SpeechHistoryItemResponse, VoiceSettings
@@ -12,9 +12,14 @@ from elevenlabs.core.api_error import ApiError
 from elevenlabs.core.parse_error import ParsingError
 from elevenlabs.core.request_options import RequestOptions
 from elevenlabs.text_to_speech.client import OMIT
-from elevenlabs.types import AudioWithTimestampsResponse
+from elevenlabs.types import (
+    AudioWithTimestampsResponse,
+    CharacterAlignmentResponseModel,
+    HistoryAlignmentResponseModel,
+)
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from domain.media_types import SNIFF_BYTES, sniff_media_type
 from domain.prices import speech_cost
 from models.artifacts import Alignment
 from models.enums import FailureCode, Provider
@@ -46,6 +51,8 @@ _ONCE: RequestOptions = {"max_retries": 0}  # the SDK would send a paid POST up 
 _HISTORY_PAGE = 1000  # the most that the API gives at once
 _HISTORY_PAGES = 10
 _CLOCK_SKEW = timedelta(seconds=5)
+# The vendor may go on with a request for a while after its sender has gone, and lists speech only when it is spoken.
+_SETTLING_TIME = timedelta(seconds=60)
 
 
 class _Detail(BaseModel):
@@ -99,19 +106,26 @@ class ElevenLabsSpeechProvider:
             )
             return _speech(response.data, response.headers)
 
-    async def recover(self, request: SpeechRequest, *, since: datetime) -> SpeechAudio | None:
-        """Find audio of the same text, voice, model and settings in the account's history; its alignment is gone."""
-        item = await self._find(request, since)
-        if item is None:
-            return None
-        async with self._calling(paid=False):
-            chunks = [chunk async for chunk in self._client.history.get_audio(item.history_item_id)]
-            return SpeechAudio(
-                audio=b"".join(chunks),
-                alignment=None,
-                request_id=item.request_id or item.history_item_id,
-                character_cost=item.character_count_change_to - item.character_count_change_from,
+    async def recover(
+        self, request: SpeechRequest, *, since: datetime, taken: frozenset[str] = frozenset()
+    ) -> SpeechAudio | None:
+        """Find audio of the same text, voice, model and settings in the account's history, with what that knows of it.
+
+        Raises `provider_unavailable` when none is listed and the request may still be at work: until the longest that
+        `synthesize` would have waited, and a minute more, have passed since then.
+        """
+        until = since + timedelta(seconds=self._timeout_s) + _SETTLING_TIME
+        remaining_s = (until - datetime.now(UTC)).total_seconds()  # taken before the vendor is asked
+        item = await self._find(request, since, until, taken)
+        if item is not None:
+            return await self._adopted(item)
+        if remaining_s > 0:
+            raise ProviderError(
+                FailureCode.PROVIDER_UNAVAILABLE,
+                f"{VENDOR}: the speech is not in the history yet",
+                retry_after_s=remaining_s,
             )
+        return None
 
     async def check(self) -> str:
         """Ask for the subscription: free, and proves address and key."""
@@ -131,8 +145,30 @@ class ElevenLabsSpeechProvider:
             raise ProviderError(FailureCode.INVALID_REQUEST, problem)
         return f"{name} ({category})"
 
-    async def _find(self, request: SpeechRequest, since: datetime) -> SpeechHistoryItemResponse | None:
-        """Newest match. The history's own text search is not used: how it treats long texts is not documented."""
+    async def _adopted(self, item: SpeechHistoryItemResponse) -> SpeechAudio:
+        async with self._calling(paid=False):
+            chunks = [
+                chunk async for chunk in self._client.history.get_audio(item.history_item_id, request_options=_ONCE)
+            ]
+            audio = b"".join(chunks)
+            if sniff_media_type(audio[:SNIFF_BYTES]) is None:
+                raise unreadable(VENDOR, paid=False, status=200)
+            credit_count = item.character_count_change_to - item.character_count_change_from
+            return SpeechAudio(
+                audio=audio,
+                alignment=_alignment(item.alignments.alignment if item.alignments else None),
+                request_id=item.request_id or item.history_item_id,
+                character_cost=credit_count if credit_count >= 0 else None,  # the count starts anew every month
+            )
+
+    async def _find(
+        self, request: SpeechRequest, since: datetime, until: datetime, taken: frozenset[str]
+    ) -> SpeechHistoryItemResponse | None:
+        """Oldest match: where several answers were lost, the later ones are left to the later requests.
+
+        The history comes newest first. Its own text search is not used: how it treats long texts is not documented.
+        """
+        found: SpeechHistoryItemResponse | None = None
         after: str | None = None
         for _ in range(_HISTORY_PAGES):
             async with self._calling(paid=False):
@@ -142,13 +178,14 @@ class ElevenLabsSpeechProvider:
                     voice_id=request.voice.voice_id,
                     model_id=request.voice.model,
                     date_after_unix=int((since - _CLOCK_SKEW).timestamp()),
+                    date_before_unix=ceil((until + _CLOCK_SKEW).timestamp()),
                     request_options=_ONCE,
                 )
-                if found := next((item for item in page.history if _is_of(item, request)), None):
-                    return found
+                free = [item for item in page.history if not taken & {item.request_id, item.history_item_id}]
+                found = next((item for item in reversed(free) if _is_of(item, request)), found)
                 after = page.last_history_item_id
                 if not page.has_more or after is None:
-                    return None
+                    return found
         raise answer_lost(VENDOR, "the history since the request is too long to search")
 
     @asynccontextmanager
@@ -193,23 +230,28 @@ def _speech(answer: AudioWithTimestampsResponse, headers: Mapping[str, str]) -> 
             charged=True,
             actual_cost_micros=None if cost is None else speech_cost(cost),
         )
-    alignment = answer.alignment and Alignment(
-        characters=answer.alignment.characters,
-        starts_s=answer.alignment.character_start_times_seconds,
-        ends_s=answer.alignment.character_end_times_seconds,
-    )
     return SpeechAudio(
         audio=audio,
-        alignment=alignment,
+        alignment=_alignment(answer.alignment),
         request_id=headers.get("request-id", ""),
         character_cost=cost,
     )
 
 
+def _alignment(timing: CharacterAlignmentResponseModel | HistoryAlignmentResponseModel | None) -> Alignment | None:
+    return timing and Alignment(
+        characters=timing.characters,
+        starts_s=timing.character_start_times_seconds,
+        ends_s=timing.character_end_times_seconds,
+    )
+
+
 def _is_of(item: SpeechHistoryItemResponse, request: SpeechRequest) -> bool:
-    """Same text, voice and model, and no setting that the history names differs."""
+    """Same text, voice and model, and neither the format nor a setting that the history names differs."""
     voice = request.voice
     if (item.text, item.voice_id, item.model_id) != (request.text, voice.voice_id, voice.model):
+        return False
+    if item.output_format not in (None, request.output_format):
         return False
     wanted = {
         "stability": voice.stability,

@@ -99,8 +99,15 @@ class SpeechProvider(Protocol):
         """Buy the speech: one POST. Raises `ProviderError`."""
         ...
 
-    async def recover(self, request: SpeechRequest, *, since: datetime) -> SpeechAudio | None:
-        """Find paid-for audio of the same text, voice and model made after `since`; None when there is none."""
+    async def recover(
+        self, request: SpeechRequest, *, since: datetime, taken: frozenset[str] = frozenset()
+    ) -> SpeechAudio | None:
+        """Find the audio of an earlier `synthesize`, begun at `since`, whose answer was lost.
+
+        `taken` are the request ids that other purchases hold: their audio is not ours. None means that the vendor has
+        none and that the request can no longer be at work. Raises `provider_unavailable`, with the seconds until then
+        as `retry_after_s`, while it still may be.
+        """
         ...
 
     async def check(self) -> str:

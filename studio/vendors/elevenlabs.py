@@ -47,6 +47,7 @@ class Asked:
     voice: str
     body: SpeechInput
     output_format: str
+    timed: bool
 
 
 def new_id(length: int) -> str:
@@ -112,7 +113,8 @@ class ElevenLabs:
         if not isinstance(body, SpeechInput):
             return JSONResponse({"detail": body}, 422)
         refusal = self._refusal(request.path_params["voice"], body)
-        return refusal or Asked(request.path_params["voice"], body, output_format)
+        timed = request.url.path.endswith("/with-timestamps")
+        return refusal or Asked(request.path_params["voice"], body, output_format, timed)
 
     def _refusal(self, voice: str, body: SpeechInput) -> Response | None:
         if voice not in VOICES:
@@ -176,6 +178,7 @@ class ElevenLabs:
         settings = asked.body.voice_settings.model_dump(exclude_none=True) if asked.body.voice_settings else {}
         held = asked.body.model_dump(mode="json", exclude_none=True)
         held |= {"voice_id": asked.voice, "output_format": asked.output_format, "voice_settings": SETTINGS | settings}
+        held["timed"] = asked.timed
         held |= {"count_from": self._used(), "count_to": self._used() + round(charge.units)}
         return Job(new_id(20), self.name, asked.body.model_id, held, now, "succeeded", faults=faults, finished_at=now)
 
@@ -232,11 +235,7 @@ class ElevenLabs:
         audio = self._history.audio_of(job)
         if "output_truncated" in job.faults:
             audio = audio[: len(audio) // 2]
-        alignment = {
-            "characters": job.output["characters"],
-            "character_start_times_seconds": job.output["starts_s"],
-            "character_end_times_seconds": job.output["ends_s"],
-        }
+        alignment = self._history.alignment_of(job)
         encoded = base64.b64encode(audio).decode()
         body = {"audio_base64": encoded, "alignment": alignment, "normalized_alignment": alignment}
         return JSONResponse(body, headers=headers)

@@ -49,6 +49,16 @@ class History:
         """The audio of a history item."""
         return self._context.store.read_output(f"{job.id}.audio")
 
+    @staticmethod
+    def alignment_of(job: Job) -> JsonObject:
+        """When each character of a history item is spoken."""
+        made = job.output or {}
+        return {
+            "characters": made["characters"],
+            "character_start_times_seconds": made["starts_s"],
+            "character_end_times_seconds": made["ends_s"],
+        }
+
     def _newest_first(self) -> list[Job]:
         jobs = [job for job in self._context.store.jobs.values() if job.provider == "elevenlabs"]
         return jobs[::-1]
@@ -121,6 +131,7 @@ class History:
     def _as_json(self, job: Job) -> JsonObject:
         output = job.output or {}
         voice = VOICES[job.body["voice_id"]]
+        timing = self.alignment_of(job) if job.body.get("timed") else None
         return {
             "history_item_id": job.id,
             "request_id": output["request_id"],
@@ -138,6 +149,6 @@ class History:
             "feedback": None,
             "share_link_id": None,
             "source": "TTS",
-            "alignments": None,
+            "alignments": {"alignment": timing, "normalized_alignment": timing} if timing is not None else None,
             "output_format": job.body["output_format"],
         }

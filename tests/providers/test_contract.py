@@ -264,20 +264,39 @@ async def test_a_fault_of_the_speech(
 
 
 async def test_speech_bought_once_is_found_after_a_lost_answer(bench: Bench) -> None:
-    """The lost audio comes back from the history, equal to what a second purchase would bring."""
-    since = datetime.now(UTC)
-    speech = bench.speech()
+    """The lost audio comes back from the history, equal to what a second purchase would bring, and but once."""
+    since = datetime.now(UTC) - timedelta(seconds=100)
+    speech = bench.speech(timeout_s=30.0)
     assert await speech.recover(SPEECH, since=since) is None
     bench.studio.fault("elevenlabs", "accept_then_drop")
     await failure(speech.synthesize(SPEECH))
-    found = await speech.recover(SPEECH, since=since)
+    found = await speech.recover(SPEECH, since=datetime.now(UTC))
     assert len(bench.studio.bill()) == 1
     bought = await speech.synthesize(SPEECH)
     assert found
-    assert (found.audio, found.character_cost) == (bought.audio, bought.character_cost)
+    assert (found.audio, found.character_cost, found.alignment) == (
+        bought.audio,
+        bought.character_cost,
+        bought.alignment,
+    )
     assert bought.alignment
     assert "".join(bought.alignment.characters) == SPEECH.text
-    assert await speech.recover(SPEECH, since=since + timedelta(days=1)) is None
+    again = await speech.recover(SPEECH, since=datetime.now(UTC), taken=frozenset({found.request_id}))
+    assert again
+    assert again.request_id == bought.request_id
+    assert await speech.recover(SPEECH, since=since - timedelta(days=1)) is None
+
+
+async def test_speech_that_may_still_be_spoken_is_not_given_up(bench: Bench) -> None:
+    """Until the request's own time and a minute have passed, "not listed" is an answer to ask for again."""
+    speech, now = bench.speech(timeout_s=30.0), datetime.now(UTC)
+    for age_s, left_s in ((0, 90), (40, 50), (75, 15)):
+        error = await failure(speech.recover(SPEECH, since=now - timedelta(seconds=age_s)))
+        assert (error.code, error.delivery) == (F.PROVIDER_UNAVAILABLE, NOTHING)
+        assert error.retry_after_s
+        assert left_s - 15 < error.retry_after_s <= left_s
+    assert await speech.recover(SPEECH, since=now - timedelta(seconds=91)) is None
+    assert bench.studio.bill() == []
 
 
 async def test_speech_check(bench: Bench) -> None:

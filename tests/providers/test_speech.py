@@ -25,7 +25,8 @@ SPOKEN = {
     },
     "normalized_alignment": None,
 }
-SINCE = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
+SINCE = datetime(2026, 1, 2, 10, 0, 0, tzinfo=UTC)
+TAKEN = frozenset({"req-of-another", "item-of-another"})
 F = FailureCode
 
 
@@ -161,6 +162,7 @@ def history(*pages: list[dict[str, object]]) -> Handler:
         assert "voice_id=vvvvvvvvvvvvvvvvvvvv" in request.target
         assert "model_id=eleven_multilingual_v2" in request.target
         assert f"date_after_unix={int(SINCE.timestamp()) - 5}" in request.target
+        assert f"date_before_unix={int(SINCE.timestamp()) + 1 + 60 + 5}" in request.target
         page = next((n + 1 for n in range(len(pages)) if f"start_after_history_item_id=page-{n}" in request.target), 0)
         more = page + 1 < len(pages)
         return reply(200, {"history": pages[page], "last_history_item_id": f"page-{page}", "has_more": more})
@@ -171,7 +173,12 @@ def history(*pages: list[dict[str, object]]) -> Handler:
 @pytest.mark.parametrize(
     ("pages", "found"),
     [
-        ([[item(2), item(1)]], "item-2"),
+        ([[item(2), item(1)]], "item-1"),
+        ([[item(3)], [item(2), item(1, text="x")]], "item-2"),
+        ([[item(2)], [item(1, text="x")]], "item-2"),
+        ([[item(2), item(1, output_format="mp3_22050_32")]], "item-2"),
+        ([[item(2, output_format="mp3_44100_128"), item(1, request_id="req-of-another")]], "item-2"),
+        ([[item(2), item(1, request_id=None, history_item_id="item-of-another")]], "item-2"),
         ([[item(3, text="Hello there"), item(2, text=None), item(1)]], "item-1"),
         ([[item(2, settings=SETTINGS | {"stability": 0.5}), item(1)]], "item-1"),
         ([[item(2, voice_id="other", settings=None)], [item(1, settings=None)]], "item-1"),
@@ -181,9 +188,9 @@ def history(*pages: list[dict[str, object]]) -> Handler:
     ],
 )
 async def test_speech_that_was_paid_for_is_found_again(pages: list[list[dict[str, object]]], found: str | None) -> None:
-    """The newest item of equal text, voice, model and settings is adopted with its cost; nothing is bought."""
+    """The oldest item of equal text, voice, model and settings that no one holds is adopted; nothing is bought."""
     async with speaking(history(*pages)) as (provider, wire):
-        spoken = await provider.recover(SPEECH_REQUEST, since=SINCE)
+        spoken = await provider.recover(SPEECH_REQUEST, since=SINCE, taken=TAKEN)
     assert {request.method for request in wire.received} == {"GET"}
     if found is None:
         assert spoken is None
@@ -191,6 +198,42 @@ async def test_speech_that_was_paid_for_is_found_again(pages: list[list[dict[str
         assert spoken
         assert spoken.audio == f"ID3/base/v1/history/{found}/audio".encode()
         assert (spoken.request_id, spoken.character_cost, spoken.alignment) == (f"req-{found[-1]}", 12, None)
+
+
+TIMES = {"characters": ["H"], "character_start_times_seconds": [0.0], "character_end_times_seconds": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "alignment", "cost"),
+    [
+        ({"alignments": {"alignment": TIMES, "normalized_alignment": TIMES}}, True, 12),
+        ({"alignments": None}, False, 12),
+        ({"alignments": {"alignment": None, "normalized_alignment": TIMES}}, False, 12),
+        ({"character_count_change_to": 4}, False, None),
+    ],
+)
+async def test_what_is_adopted_is_as_complete_as_the_history(
+    changes: dict[str, object], alignment: bool, cost: int | None
+) -> None:
+    """The times of the characters come along; a count that began anew says nothing of the cost."""
+    async with speaking(history([item(1, **changes)])) as (provider, _):
+        spoken = await provider.recover(SPEECH_REQUEST, since=SINCE)
+    assert spoken
+    assert spoken.alignment == (Alignment(characters=["H"], starts_s=[0.0], ends_s=[0.5]) if alignment else None)
+    assert spoken.character_cost == cost
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>busy</html>"])
+async def test_audio_that_is_none_is_asked_for_again(content: bytes) -> None:
+    """A page in place of the audio that was paid for is not adopted."""
+
+    def handler(request: Received) -> bytes:
+        return reply(200, content) if request.target.endswith("/audio") else history([item(1)])(request)
+
+    async with speaking(handler) as (provider, _):
+        with pytest.raises(ProviderError) as caught:
+            await provider.recover(SPEECH_REQUEST, since=SINCE)
+    assert (caught.value.code, caught.value.delivery) == (F.PROVIDER_UNAVAILABLE, Delivery.NOTHING_BOUGHT)
 
 
 @pytest.mark.parametrize("raw", LOST[:5])
