@@ -89,7 +89,8 @@ class AnnouncingServer(uvicorn.Server):
 def serve(arguments: argparse.Namespace, data: Path) -> None:
     """Binds, builds and serves until told to stop."""
     family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Only for sockets that say TCP does asyncio turn off Nagle's delay: 40 ms an answer with a client that keeps alive.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((arguments.host, arguments.port))
     host = f"[{arguments.host}]" if family == socket.AF_INET6 else arguments.host
