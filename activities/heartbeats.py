@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 BEATS_PER_TIMEOUT = 3  # two may be lost before the server takes the worker for dead
+HANDED_OVER = "handed_over"
+"""The type of the error by which an activity leaves its work to the next worker."""
 
 
 class Pulse:
@@ -31,6 +35,26 @@ async def heartbeating() -> AsyncGenerator[Pulse]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def pause(seconds: float) -> None:
+    """Sleep between two looks at a vendor. Raises ApplicationError at once when the worker is to stop.
+
+    The server then gives the activity to the next worker, which goes on from the database.
+    """
+    if not activity.in_activity():
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await activity.wait_for_worker_shutdown()
+    if activity.is_worker_shutdown():
+        raise ApplicationError(
+            "the worker stops, the next one goes on",
+            type=HANDED_OVER,
+            category=ApplicationErrorCategory.BENIGN,
+            next_retry_delay=timedelta(seconds=1),
+        )
 
 
 async def _beat(pulse: Pulse, interval_s: float) -> None:

@@ -5,21 +5,30 @@ leaves, so the next attempt knows whether a request may be out. A row in SENT or
 vendor was asked for it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
 from activities import journal
-from activities.journal import LOG_STEP, Entry
-from domain.failures import RULES, is_retryable
+from activities.journal import Entry
+from activities.purchase_log import (
+    accepted_entry,
+    canceled_entry,
+    failed_entry,
+    parked_entry,
+    reused_entry,
+    stored_entry,
+    written_off_entry,
+)
+from domain.failures import is_retryable
 from domain.fingerprints import fingerprint
 from domain.prices import estimate_cost
+from domain.unknowns import DEFAULTS, HOLD, LONGEST_RECHECK_S, UnknownPolicy, recheck_s
 from models.artifacts import ArtifactRef
-from models.enums import FailureCode, JobState, LogLevel, Provider, Step
-from models.messages import JobTicket, PurchaseResult, RunRef
+from models.enums import FailureCode, JobState, Provider, Step
+from models.messages import Collected, JobTicket, PurchaseResult, PurchaseWait, RunRef
 from models.requests import PaidRequest
 from models.tables import ProviderJob, now
 from providers.errors import Delivery, ProviderError
@@ -29,9 +38,7 @@ from store.objects.port import ObjectStore
 
 Answer = TypeVar("Answer")
 
-# "There is none" is believed only after this. A vendor lists speech when it is spoken, not when it is asked for: a
-# request whose sender died may be at work as long as the adapter would have waited (240 s), and be paid for twice.
-SETTLING_TIME = timedelta(minutes=5)
+UNANSWERED = (JobState.INTENT, JobState.SENT, JobState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Wanted:
     provider: Provider
     request: PaidRequest
     clip: int | None = None
+    identity_id: str | None = None
 
     def order(self) -> Order:
         """The same as the database takes it."""
@@ -56,15 +64,19 @@ class Wanted:
             fingerprint=fingerprint(self.provider, self.request),
             request=self.request.model_dump(mode="json"),
             estimated_cost_micros=estimate_cost(self.provider, self.request),
+            identity_id=self.identity_id,
         )
 
 
 class Purchases:
     """Moves purchases through their states, each move in a transaction of its own together with its log row."""
 
-    def __init__(self, database: Database, objects: ObjectStore) -> None:
+    def __init__(
+        self, database: Database, objects: ObjectStore, policies: Mapping[Step, UnknownPolicy] = DEFAULTS
+    ) -> None:
         self._database = database
         self._objects = objects
+        self._policies = policies
 
     async def begin(self, wanted: Wanted) -> ProviderJob:
         """The step's own unfinished purchase, else a stored result of the same thing, else a new INTENT."""
@@ -72,10 +84,10 @@ class Purchases:
         async with self._database.transaction() as tx:
             job = await tx.jobs.find_open(order)
             stored = await tx.jobs.find_stored(order.fingerprint)
-        if job is not None:
+        if job is not None and not await self._written_off_by_policy(job):
             return job
         if stored is not None and await self._is_intact(stored):
-            await self._note_reuse(wanted, stored)
+            await self._note_reuse(wanted, order, stored)
             return stored
         try:
             async with self._database.transaction() as tx:
@@ -92,7 +104,7 @@ class Purchases:
     ) -> Answer:
         """Send once, or find what an earlier attempt sent. Raises `ProviderError`; the row says what is known."""
         if job.state in (JobState.SENT, JobState.UNKNOWN):
-            found = await self._find(job, find)
+            found = await self.find(job, find)
             if found is not None:
                 return found
         await self.move(job, JobState.SENT)
@@ -100,6 +112,36 @@ class Purchases:
             return await send()
         except ProviderError as error:
             return await self._after_failed_send(job, error, find)
+
+    async def find(self, job: ProviderJob, find: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
+        """Ask the vendor for a request whose answer was lost. None: it is sure, and the row is back at INTENT.
+
+        Raises `ProviderError` when it cannot tell (yet); the row is in UNKNOWN then.
+        """
+        try:
+            found = await find()
+        except ProviderError as error:
+            if job.state == JobState.SENT:
+                await self.move(job, JobState.UNKNOWN, entry=failed_entry(job, error, "lost"), **_error(error))
+            raise
+        if found is None:
+            await self.move(job, JobState.INTENT)
+        return found
+
+    async def accept(self, job: ProviderJob, request_id: str) -> ProviderJob:
+        """The vendor has it under this id, said by its answer or by its webhook, whichever comes first.
+
+        Hearing it again changes nothing. Raises IllegalMoveError for another id than the one that is known, and for a
+        purchase that is over.
+        """
+        async with self._database.transaction() as tx:
+            row = await tx.jobs.get(job.id, lock=True)
+            if row.state in UNANSWERED or row.request_id != request_id:
+                if row.state == JobState.INTENT:  # taken for refused, but the vendor has it
+                    await tx.jobs.move(job.id, JobState.SENT)
+                row = await tx.jobs.move(job.id, JobState.ACCEPTED, request_id=request_id)
+                await journal.write(tx, _run_of(row), accepted_entry(row))
+        return _refresh(job, row)
 
     async def move(
         self, job: ProviderJob, *states: JobState, entry: Entry | None = None, **changes: Any
@@ -110,39 +152,70 @@ class Purchases:
             for state in states:
                 moved = await tx.jobs.move(job.id, state, **changes)
             if entry is not None:
-                await journal.write(tx, RunRef(scene_id=moved.scene_id, run_id=moved.run_id), entry)
-        for name in ProviderJob.model_fields:
-            setattr(job, name, getattr(moved, name))
-        return job
+                await journal.write(tx, _run_of(moved), entry)
+        return _refresh(job, moved)
 
     async def settle(self, job: ProviderJob, artifact: ArtifactRef, **facts: Any) -> ProviderJob:
         """The result is in our store: STORED, the end of a good purchase. `facts` are further columns of the row."""
         began = job.accepted_at or job.sent_at or job.intent_at
-        elapsed_s = (now() - began).total_seconds()
         charged = facts.get("actual_cost_micros", job.actual_cost_micros)
-        entry = Entry(
-            event=f"{job.idempotency_key}:stored",
-            step=LOG_STEP[Step(job.step)],
-            provider=job.provider,
-            message=f"{_what(job)} stored after {elapsed_s:.1f} s",
-            duration_ms=int(elapsed_s * 1000),
-            cost_micros=job.estimated_cost_micros if charged is None else charged,
-            payload={"artifact": artifact.key, "size": artifact.size},
-        )
+        cost = job.estimated_cost_micros if charged is None else charged
+        entry = stored_entry(job, artifact, (now() - began).total_seconds(), cost)
         missing = [] if job.state == JobState.SUCCEEDED else [JobState.SUCCEEDED]
         facts["artifact"] = artifact.model_dump(mode="json")
         return await self.move(job, *missing, JobState.STORED, entry=entry, **facts)
 
     async def fail(self, job: ProviderJob, error: ProviderError) -> None:
-        """The purchase is over without a result."""
-        await self.move(job, JobState.FAILED, entry=failed_entry(job, error), **_error(error))
+        """The purchase is over without a result; what the vendor charged for it all the same is booked."""
+        cost = _cost_of_failure(job, error)
+        entry = failed_entry(job, error)
+        await self.move(job, JobState.FAILED, entry=entry, actual_cost_micros=cost, **_error(error))
+
+    async def cancel(self, job: ProviderJob, error: ProviderError | None = None) -> None:
+        """The purchase was stopped: before it was sent, or by the vendor, whose `error` says what it charged."""
+        cost = _cost_of_failure(job, error) if error else 0
+        await self.move(job, JobState.CANCELED, entry=canceled_entry(job), actual_cost_micros=cost)
+
+    async def park(self, job: ProviderJob, reason: str) -> PurchaseWait:
+        """Leave an accepted purchase to the reconciler; its run waits for word from there."""
+        async with self._database.transaction() as tx:
+            row = await tx.jobs.park(job.id)
+            await journal.write(tx, _run_of(row), parked_entry(row, reason))
+        _refresh(job, row)
+        return PurchaseWait(reason=reason, recheck_s=LONGEST_RECHECK_S)
+
+    def wait_for_answer(self, job: ProviderJob, error: ProviderError) -> PurchaseWait:
+        """What a run does about its purchase in UNKNOWN: look again later, by the step's policy."""
+        policy = self._policy_of(job)
+        age_s = _age_s(job)
+        pause = min(error.retry_after_s or LONGEST_RECHECK_S, recheck_s(age_s, policy))
+        if policy.rebuy_after is not None:
+            then = f"it is bought again {policy.rebuy_after.total_seconds():g} s after it was sent"
+        elif error.code is FailureCode.OUTCOME_UNKNOWN:
+            then = f"it waits for a person (`starter.py jobs give-up {job.idempotency_key}`) or the vendor's webhook"
+        else:
+            then = f"{job.provider} is asked again"
+        return PurchaseWait(
+            reason=f"{job.provider}'s answer to {job.idempotency_key} was lost: {error.detail}; {then}", recheck_s=pause
+        )
+
+    async def _written_off_by_policy(self, job: ProviderJob) -> bool:
+        after = self._policy_of(job).rebuy_after
+        if job.state != JobState.UNKNOWN or after is None or _age_s(job) < after.total_seconds():
+            return False
+        why = f"no word for {after.total_seconds():g} s, bought again: possible loss"
+        async with self._database.transaction() as tx:
+            row = await tx.jobs.write_off(job.id)
+            if row is not None:
+                await journal.write(tx, _run_of(row), written_off_entry(row, why))
+        return row is not None
 
     async def _after_failed_send(
         self, job: ProviderJob, error: ProviderError, find: Callable[[], Awaitable[Answer | None]]
     ) -> Answer:
         if error.delivery is Delivery.ANSWER_LOST:
             await self.move(job, JobState.UNKNOWN, entry=failed_entry(job, error, "lost"), **_error(error))
-            found = await self._find(job, find)
+            found = await self.find(job, find)
             if found is not None:
                 return found
             raise ProviderError(FailureCode.PROVIDER_UNAVAILABLE, f"{job.provider} never got the request") from error
@@ -152,44 +225,20 @@ class Purchases:
             await self.fail(job, error)
         raise error
 
-    async def _find(self, job: ProviderJob, find: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Ask the vendor for a request whose answer was lost. None: it is sure, and the row is back at INTENT."""
-        try:
-            found = await find()
-        except ProviderError as error:
-            if job.state == JobState.SENT:
-                await self.move(job, JobState.UNKNOWN, entry=failed_entry(job, error, "lost"), **_error(error))
-            raise
-        if found is not None:
-            return found
-        age = now() - (job.sent_at or job.intent_at)
-        if age < SETTLING_TIME:
-            raise ProviderError(
-                FailureCode.PROVIDER_UNAVAILABLE,
-                f"the answer of {job.provider} was lost and it lists no such request yet",
-                retry_after_s=(SETTLING_TIME - age).total_seconds(),
-            )
-        await self.move(job, JobState.INTENT)
-        return None
-
-    async def _note_reuse(self, wanted: Wanted, job: ProviderJob) -> None:
+    async def _note_reuse(self, wanted: Wanted, order: Order, job: ProviderJob) -> None:
         if not result_of(job, wanted.run).reused:
             return
-        entry = Entry(
-            event=f"{wanted.step}:{wanted.clip or ''}:reused",
-            step=LOG_STEP[wanted.step],
-            provider=job.provider,
-            message=f"{_what(job)} reused: the same thing was bought before",
-            cost_micros=0,
-            payload={"idempotency_key": job.idempotency_key},
-        )
         async with self._database.transaction() as tx:
-            await journal.write(tx, wanted.run, entry)
+            await tx.jobs.note_reuse(order, job)
+            await journal.write(tx, wanted.run, reused_entry(job, wanted.step, wanted.clip))
 
     async def _is_intact(self, job: ProviderJob) -> bool:
         artifact = ArtifactRef.model_validate(job.artifact)
         found = await self._objects.stat(artifact.key)
         return found is not None and found.size == artifact.size and found.sha256 == artifact.sha256
+
+    def _policy_of(self, job: ProviderJob) -> UnknownPolicy:
+        return self._policies.get(Step(job.step), HOLD)
 
 
 def result_of(job: ProviderJob, run: RunRef) -> PurchaseResult:
@@ -204,44 +253,43 @@ def result_of(job: ProviderJob, run: RunRef) -> PurchaseResult:
     )
 
 
-def ticket_of(job: ProviderJob, run: RunRef) -> JobTicket:
+def collected(job: ProviderJob, run: RunRef) -> Collected:
+    """A stored purchase as an activity returns it."""
+    return Collected(**dict(result_of(job, run)))
+
+
+def ticket_of(job: ProviderJob, run: RunRef, waits: PurchaseWait | None = None) -> JobTicket:
     """What the workflow needs to collect a purchase, or its result when it is already here."""
     return JobTicket(
         job_id=job.id,
         provider=Provider(job.provider),
         model=job.model,
         result=result_of(job, run) if job.state == JobState.STORED else None,
+        waits=waits,
     )
 
 
-def failed_entry(job: ProviderJob, error: ProviderError, event: str = "failed") -> Entry:
-    """The log row of a purchase that did not come out."""
-    return Entry(
-        event=f"{job.idempotency_key}:{event}",
-        step=LOG_STEP[Step(job.step)],
-        provider=job.provider,
-        level=RULES[error.code].log_level,
-        message=f"{_what(job)}: {RULES[error.code].user_message}",
-        error_code=error.code,
-        payload={"detail": error.detail, "status": error.status, "vendor_code": error.vendor_code},
-    )
+def _cost_of_failure(job: ProviderJob, error: ProviderError) -> int | None:
+    """Micro-dollars that a purchase without a result cost; None when nobody can tell."""
+    if error.actual_cost_micros is not None:
+        return error.actual_cost_micros
+    if error.charged or job.state == JobState.SUCCEEDED:  # what the vendor finished is paid for
+        return job.estimated_cost_micros if job.actual_cost_micros is None else job.actual_cost_micros
+    return None if error.charged is None else 0
 
 
-def accepted_entry(job: ProviderJob) -> Entry:
-    """The log row of a purchase that the vendor took."""
-    return Entry(
-        event=f"{job.idempotency_key}:accepted",
-        step=LOG_STEP[Step(job.step)],
-        provider=job.provider,
-        level=LogLevel.INFO,
-        message=f"{_what(job)} accepted",
-        cost_micros=job.estimated_cost_micros,
-        payload={"idempotency_key": job.idempotency_key},
-    )
+def _refresh(job: ProviderJob, row: ProviderJob) -> ProviderJob:
+    for name in ProviderJob.model_fields:
+        setattr(job, name, getattr(row, name))
+    return job
 
 
-def _what(job: ProviderJob) -> str:
-    return f"{job.step} {job.clip} by {job.model}" if job.clip else f"{job.step} by {job.model}"
+def _run_of(job: ProviderJob) -> RunRef:
+    return RunRef(scene_id=job.scene_id, run_id=job.run_id)
+
+
+def _age_s(job: ProviderJob) -> float:
+    return (now() - (job.sent_at or job.intent_at)).total_seconds()
 
 
 def _error(error: ProviderError) -> dict[str, Any]:

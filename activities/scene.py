@@ -9,9 +9,11 @@ from activities import journal
 from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
 from activities.loras import current_settings, identity_of, required_scene
+from activities.purchases import Purchases
 from activities.workshop import Workshop
 from domain.captions import caption_lines, to_srt, to_webvtt
 from domain.failures import RULES
+from domain.jobs import IllegalMoveError
 from domain.scene_plan import plan_scene
 from models.artifacts import Alignment, ArtifactRef
 from models.enums import GenerationMode, JobState, LogLevel, LogStep, SceneStatus, Step
@@ -27,7 +29,7 @@ CANCEL_PATIENCE_S = 5.0  # a cancel ends in seconds; a vendor that does not take
 SRT = "application/x-subrip"
 VTT = "text/vtt"
 
-CancelAtVendor = Callable[[ProviderJob], Awaitable[bool]]
+CancelAtVendor = Callable[[ProviderJob], Awaitable[None]]
 
 
 class SceneActivities:
@@ -40,12 +42,14 @@ class SceneActivities:
         workshop: Workshop,
         objects: ObjectStore,
         settings: PlanSettings,
+        purchases: Purchases,
         cancel_at_vendor: CancelAtVendor,
     ) -> None:
         self._database = database
         self._workshop = workshop
         self._objects = objects
         self._settings = settings
+        self._purchases = purchases
         self._cancel_at_vendor = cancel_at_vendor
 
     @activity.defn
@@ -133,33 +137,19 @@ class SceneActivities:
     async def _cancel_jobs(self, run: RunRef) -> None:
         async with self._database.transaction() as tx:
             jobs = await tx.jobs.open_of_run(run.scene_id, run.run_id)
-        await asyncio.gather(*(self._cancel_job(run, job) for job in jobs))
+        await asyncio.gather(*(self._cancel_job(job) for job in jobs))
 
-    async def _cancel_job(self, run: RunRef, job: ProviderJob) -> None:
-        """What the vendor does not stop is paid for: it stays open, and the next run carries it on."""
-        if job.state == JobState.ACCEPTED:
-            if not await self._stopped_at_vendor(job):
-                return
-        elif job.state != JobState.INTENT:
+    async def _cancel_job(self, job: ProviderJob) -> None:
+        """What the vendor does not stop in time is paid for: it stays open, and the reconciler collects it."""
+        if job.state == JobState.INTENT:
+            await self._purchases.cancel(job)
+        if job.state != JobState.ACCEPTED:
             return
-        entry = Entry(
-            event=f"{job.idempotency_key}:canceled",
-            step=LOG_STEP[Step(job.step)],
-            provider=job.provider,
-            level=LogLevel.WARN,
-            message=f"{job.step} by {job.model} canceled",
-        )
-        async with self._database.transaction() as tx:
-            await tx.jobs.move(job.id, JobState.CANCELED)
-            await journal.write(tx, run, entry)
-
-    async def _stopped_at_vendor(self, job: ProviderJob) -> bool:
         try:
             async with asyncio.timeout(CANCEL_PATIENCE_S):
-                return await self._cancel_at_vendor(job)
-        except (ProviderError, TimeoutError) as error:
+                await self._cancel_at_vendor(job)
+        except (ProviderError, TimeoutError, IllegalMoveError) as error:
             activity.logger.warning("[%s] cancel was not taken: %s", LOG_STEP[Step(job.step)], error)
-            return False
 
 
 def _begin(scene: Scene, run: RunRef) -> None:
@@ -175,6 +165,7 @@ def _record_plan(scene: Scene, plan: ScenePlan) -> None:
     scene.anchor_source = plan.decision.source
     scene.mode_reason = plan.decision.reason
     scene.mode_fallback = plan.decision.fallback
+    scene.identity_used = plan.identity_id
     scene.voice_used = plan.speech.voice.voice_id
     scene.speech_model = plan.speech.model
     scene.image_model = plan.image.model if plan.image else None

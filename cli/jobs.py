@@ -1,14 +1,18 @@
 """`starter.py jobs`: what was bought, and the decision on a purchase whose answer was lost."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from cli.output import AsJson, print_json, print_table, row_document, run, say
 from cli.session import session
+from models.messages import ReconcileReport
 from models.tables import ProviderJob
 from runtime.catalog.scenes import find_scene
 from runtime.decisions import give_up
+from runtime.launching import tell_purchase_changed
+from runtime.schedules import reconcile_now
 from workflows.visibility import dollars
 
 NEWEST = 200
@@ -43,7 +47,7 @@ def give_up_job(
     reason: Annotated[str, typer.Option(help="What you found out at the vendor; kept with the purchase.")],
     as_json: AsJson = False,
 ) -> None:
-    """Give up a purchase in state `unknown`, so that the next `scene generate` buys anew.
+    """Give up a purchase in state `unknown`: its scene buys anew, at once if it waits, else at `scene generate`.
 
     Look at the vendor's dashboard first: the money for it may be spent.
     """
@@ -52,7 +56,11 @@ def give_up_job(
 
     async def work() -> ProviderJob:
         async with session() as open_session:
-            return await give_up(open_session.database, key, reason.strip())
+            given_up = await give_up(open_session.database, key, reason.strip())
+            client = await open_session.temporal_if_there()
+            if client is not None:
+                await tell_purchase_changed(client, given_up.scene_id)
+            return given_up
 
     job = run(work(), as_json=as_json)
     if as_json:
@@ -60,6 +68,31 @@ def give_up_job(
     else:
         say(f"{job.idempotency_key}: given up, possible loss {dollars(job.estimated_cost_micros)}")
         say(f"next: starter.py scene generate {job.scene_id}")
+
+
+@app.command("reconcile")
+def reconcile(
+    quiet: Annotated[float, typer.Option(min=0, help="Leave out what moved within so many seconds.")] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Collect late results, look into lost answers and release what never was sent, now; a worker has to run."""
+
+    async def work() -> ReconcileReport:
+        async with session() as open_session:
+            client = await open_session.temporal()
+            return await reconcile_now(client, open_session.settings.task_queue, timedelta(seconds=quiet))
+
+    report = run(work(), as_json=as_json)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    for job in report.moved:
+        say(f"{job.idempotency_key}: {job.before} -> {job.after}: {job.note}")
+    for job in report.held:
+        say(f"{job.idempotency_key} waits for a person or a webhook: {job.note}")
+    for problem in report.failed:
+        say(f"could not be looked at: {problem}")
+    say(f"{report.looked_at} looked at, {len(report.moved)} moved, {len(report.held)} held")
 
 
 def print_jobs(jobs: list[ProviderJob]) -> None:
@@ -81,6 +114,10 @@ def _cost(job: ProviderJob) -> str:
 
 
 def _remark(job: ProviderJob) -> str:
+    if job.parked_at is not None and job.state == "accepted":
+        return "parked: collected when the vendor is done"
+    if job.state == "unknown" and job.written_off_at is not None:
+        return f"written off: {job.error_detail}"
     if job.state == "unknown":
-        return "the answer was lost: look at the vendor's, then generate again or `jobs give-up`"
+        return "the answer was lost: look at the vendor's, then `jobs give-up`"
     return f"{job.error_code}: {job.error_detail}" if job.error_code and job.state == "failed" else ""

@@ -1,8 +1,10 @@
 """What goes into and comes out of the workflow and its activities. Plain JSON, no URL with a signature, no bytes."""
 
+from pydantic import Field
+
 from models.artifacts import ArtifactRef, LoraReport
 from models.base import Message
-from models.enums import AnchorSource, AspectRatio, FailureCode, GenerationMode, Provider, SceneStatus, Step
+from models.enums import AnchorSource, AspectRatio, FailureCode, GenerationMode, JobState, Provider, SceneStatus, Step
 from models.requests import ImageRequest, LipsyncRequest, SpeechRequest, VideoRequest
 from models.scene import ClipPlan, ScenePlan
 
@@ -88,13 +90,21 @@ class SubmitLipsyncInput(Message):
     request: LipsyncRequest
 
 
+class PurchaseWait(Message):
+    """Why a purchase cannot go on now, for people, and when to try again in seconds, unless it is changed earlier."""
+
+    reason: str
+    recheck_s: float
+
+
 class JobTicket(Message):
-    """From every submit: the purchase, and its result when nothing had to be bought."""
+    """From every submit: the purchase, and its result when nothing had to be bought, or what it waits for."""
 
     job_id: str
     provider: Provider
     model: str
     result: "PurchaseResult | None" = None
+    waits: PurchaseWait | None = None
 
 
 class CollectInput(Message):
@@ -111,6 +121,72 @@ class PurchaseResult(Message):
     reused: bool = False
     cost_micros: int = 0
     seed: int | None = None
+
+
+class Collected(Message):
+    """From `synthesize_speech` and every collect: the result of a purchase, or what it waits for."""
+
+    artifact: ArtifactRef | None = None
+    reused: bool = False
+    cost_micros: int = 0
+    seed: int | None = None
+    waits: PurchaseWait | None = None
+
+    @property
+    def result(self) -> PurchaseResult | None:
+        """None while it waits."""
+        if self.artifact is None:
+            return None
+        return PurchaseResult(artifact=self.artifact, reused=self.reused, cost_micros=self.cost_micros, seed=self.seed)
+
+
+class UnattendedInput(Message):
+    """For `list_unattended`: purchases that did not move for `quiet_s` seconds, by id from `after` on."""
+
+    quiet_s: float
+    after: str = ""
+
+
+class UnattendedJobs(Message):
+    """From `list_unattended`; `more` says that there are others after these."""
+
+    job_ids: list[str]
+    more: bool
+
+
+class ReconcileJobInput(Message):
+    """For `reconcile_job`."""
+
+    job_id: str
+
+
+class ReconciledJob(Message):
+    """From `reconcile_job`: what became of a purchase; `held` when only a person or a webhook can decide."""
+
+    job_id: str
+    idempotency_key: str
+    scene_id: str
+    before: JobState
+    after: JobState
+    note: str
+    held: bool = False
+
+
+class ReconcileInput(Message):
+    """Starts `ReconcileProviderJobsWorkflow`; `report` is what earlier parts of a long pass have found."""
+
+    quiet_s: float = 120.0
+    after: str = ""
+    report: "ReconcileReport | None" = None
+
+
+class ReconcileReport(Message):
+    """From `ReconcileProviderJobsWorkflow`: how many were looked at, which moved, which wait for a person."""
+
+    looked_at: int = 0
+    moved: list[ReconciledJob] = Field(default_factory=list[ReconciledJob])
+    held: list[ReconciledJob] = Field(default_factory=list[ReconciledJob])
+    failed: list[str] = Field(default_factory=list[str])
 
 
 class JoinClipsInput(Message):

@@ -110,6 +110,18 @@ async def cancel_scene(client: Client, scene_id: str) -> bool:
     return True
 
 
+async def tell_purchase_changed(client: Client, scene_id: str) -> bool:
+    """Wake the run if it waits for a purchase; False when there is none under way."""
+    try:
+        signal = GenerateSceneWorkflow.purchase_changed
+        await scene_handle(client, scene_id).signal(signal, rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
 async def query_progress(client: Client, scene_id: str, run_id: str | None = None) -> SceneProgress | None:
     """What the workflow says of itself; None when there is no run or no worker answers."""
     handle = scene_handle(client, scene_id, run_id)

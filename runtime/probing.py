@@ -185,7 +185,8 @@ async def _draw_alone(parts: Parts, used: EffectiveIdentity, request: ImageReque
     await idempotency.begin(parts.database, claim)
     try:
         link = lora_links(parts).of_identity(used)
-        return await job_activities(parts).draw(RunRef(scene_id=scene_id, run_id=new_id()), request, link.url)
+        run = RunRef(scene_id=scene_id, run_id=new_id())
+        return await job_activities(parts).draw(run, request, link.url, identity_id=used.id)
     finally:
         await idempotency.abandon(parts.database, claim)
 

@@ -21,8 +21,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.clips import SYNC_SO_MAX_SPEECH_S
 from domain.prices import MICROS_PER_LIPSYNC_SECOND
 from domain.rejections import RejectedError
+from domain.unknowns import UnknownPolicy, parse_policy
 from domain.video_models import VIDEO_MODELS
-from models.enums import MissingLoraPolicy, Provider
+from models.enums import MissingLoraPolicy, Provider, Step
+from models.money import BudgetUsd, micros_of
 from models.settings import PlanSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,9 +116,17 @@ class Settings(BaseSettings):
     min_lora_bytes: int = named("DEVATAR_MIN_LORA_BYTES", 10 * 1024 * 1024, ge=0)
     max_speech_seconds: float = named("DEVATAR_MAX_SPEECH_SECONDS", SYNC_SO_MAX_SPEECH_S, ge=1, le=SYNC_SO_MAX_SPEECH_S)
     speech_timeout_s: float = named("DEVATAR_SPEECH_TIMEOUT_SECONDS", 240.0, ge=10, le=600)
+    unknown_speech: str = named("DEVATAR_UNKNOWN_SPEECH", "hold")
+    unknown_image: str = named("DEVATAR_UNKNOWN_IMAGE", "rebuy_after:120")
+    unknown_video: str = named("DEVATAR_UNKNOWN_VIDEO", "hold")
+    unknown_lipsync: str = named("DEVATAR_UNKNOWN_LIPSYNC", "hold")
+    poll_patience_minutes: float | None = named("DEVATAR_POLL_PATIENCE_MINUTES", None, gt=0, le=110)
+    reconcile_minutes: float = named("DEVATAR_RECONCILE_MINUTES", 5.0, ge=0, le=1440)
     safety_checker: bool = named("DEVATAR_SAFETY_CHECKER", True)
     video_model: str | None = named("DEVATAR_VIDEO_MODEL")
     lipsync_model: str = named("DEVATAR_LIPSYNC_MODEL", "lipsync-2")
+    scene_budget_usd: BudgetUsd = named("DEVATAR_SCENE_BUDGET_USD")
+    monthly_budget_usd: BudgetUsd = named("DEVATAR_MONTHLY_BUDGET_USD")
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +146,12 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value is not None else None
+
+    @field_validator("unknown_speech", "unknown_image", "unknown_video", "unknown_lipsync")
+    @classmethod
+    def _is_policy(cls, value: str) -> str:
+        parse_policy(value)
+        return value
 
     @field_validator("video_model")
     @classmethod
@@ -168,6 +184,16 @@ class Settings(BaseSettings):
         """True when an S3 bucket is configured; else objects live in a folder of `data_dir`."""
         return bool(self.r2_bucket_name)
 
+    def unknown_policies(self) -> dict[Step, UnknownPolicy]:
+        """What each step does about a purchase whose answer was lost."""
+        written = {
+            Step.SPEECH: self.unknown_speech,
+            Step.IMAGE: self.unknown_image,
+            Step.VIDEO: self.unknown_video,
+            Step.LIPSYNC: self.unknown_lipsync,
+        }
+        return {step: parse_policy(policy) for step, policy in written.items()}
+
     def missing(self) -> dict[Provider, str]:
         """For each provider that cannot be used, the variable to set."""
         keys = {
@@ -190,6 +216,8 @@ class Settings(BaseSettings):
             video_provider=self.video_provider,
             video_model=self.effective_video_model,
             lipsync_model=self.lipsync_model,
+            scene_budget_micros=micros_of(self.scene_budget_usd),
+            monthly_budget_micros=micros_of(self.monthly_budget_usd),
             environment_trigger_word=self.default_trigger_word,
             environment_subject=self.default_subject,
             missing=self.missing(),

@@ -11,9 +11,11 @@ from pydantic import SecretStr
 
 from activities.anchor import AnchorActivities
 from activities.assembly import AssemblyActivities
-from activities.jobs import JobActivities, JobProviders
+from activities.collecting import Collector, JobProviders
+from activities.jobs import JobActivities
 from activities.loras import LoraLinks
 from activities.purchases import Purchases
+from activities.reconcile import ReconcileActivities
 from activities.scene import SceneActivities
 from activities.speech import SpeechActivities
 from activities.workshop import Workshop
@@ -28,6 +30,7 @@ from providers.kling import KlingVideoProvider
 from providers.kling_fal import FalVideoProvider
 from providers.lora import SafetensorsLoraInspector
 from providers.ports import LoraInspector, SpeechProvider, VideoProvider, WebFetcher
+from providers.signatures import FalSignatures
 from providers.sync_so import SyncLipsyncProvider
 from providers.web import GuardedWebFetcher
 from runtime.settings import Settings
@@ -52,6 +55,7 @@ class Parts:
     inspector: LoraInspector
     speech: SpeechProvider
     jobs: JobProviders
+    fal_signatures: FalSignatures
 
 
 @asynccontextmanager
@@ -80,6 +84,7 @@ async def assembled(settings: Settings) -> AsyncGenerator[Parts]:
                         vendors, base_url=settings.sync_base_url, key=settings.sync_api_key or UNSET
                     ),
                 ),
+                fal_signatures=FalSignatures(vendors, jwks_url=settings.fal_jwks_url),
             )
         finally:
             await database.close()
@@ -119,14 +124,30 @@ def lora_links(parts: Parts) -> LoraLinks:
     return LoraLinks(parts.database, parts.objects, planning, default, timedelta(hours=settings.vendor_url_hours))
 
 
+def purchases_of(parts: Parts) -> Purchases:
+    """The one way to buy."""
+    return Purchases(parts.database, parts.objects, parts.settings.unknown_policies())
+
+
+def collector_of(parts: Parts) -> Collector:
+    """Waits for what the vendors make, and keeps it."""
+    minutes = parts.settings.poll_patience_minutes
+    return Collector(
+        purchases=purchases_of(parts),
+        workshop=workshop_of(parts),
+        web=parts.web,
+        providers=parts.jobs,
+        longest_patience=None if minutes is None else timedelta(minutes=minutes),
+    )
+
+
 def job_activities(parts: Parts) -> JobActivities:
     """Buys pictures, clips and lipsync."""
     return JobActivities(
         database=parts.database,
-        purchases=Purchases(parts.database, parts.objects),
-        workshop=workshop_of(parts),
+        purchases=purchases_of(parts),
+        collector=collector_of(parts),
         objects=parts.objects,
-        web=parts.web,
         providers=parts.jobs,
         links=lora_links(parts),
         url_lifetime=timedelta(hours=parts.settings.vendor_url_hours),
@@ -139,7 +160,8 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
     plan_settings = settings.for_planning(search_attributes=search_attributes)
     workshop = workshop_of(parts)
     default_headshot = SecretStr(settings.default_headshot_url) if settings.default_headshot_url else None
-    speech = SpeechActivities(Purchases(parts.database, parts.objects), workshop, parts.speech)
+    purchases, collector = purchases_of(parts), collector_of(parts)
+    speech = SpeechActivities(database=parts.database, purchases=purchases, workshop=workshop, provider=parts.speech)
     anchor = AnchorActivities(
         database=parts.database,
         workshop=workshop,
@@ -155,7 +177,11 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
         workshop=workshop,
         objects=parts.objects,
         settings=plan_settings,
-        cancel_at_vendor=jobs.cancel,
+        purchases=purchases,
+        cancel_at_vendor=collector.cancel,
+    )
+    reconcile = ReconcileActivities(
+        database=parts.database, purchases=purchases, collector=collector, speech=speech, jobs=jobs
     )
     return [
         scene.load_scene,
@@ -172,6 +198,8 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
         assembly.check_media,
         scene.publish_scene,
         scene.end_scene,
+        reconcile.list_unattended,
+        reconcile.reconcile_job,
     ]
 
 

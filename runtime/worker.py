@@ -10,11 +10,13 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from models.enums import Provider
+from runtime.schedules import ensure_reconciler
 from runtime.search_attributes import ensure_search_attributes
 from runtime.settings import Settings
 from runtime.temporal import connect
 from runtime.wiring import Parts, activities_of, assembled
 from workflows.generate_scene import GenerateSceneWorkflow
+from workflows.reconcile import ReconcileProviderJobsWorkflow
 
 CONCURRENT_ACTIVITIES = 100  # most of them wait for vendors; heartbeating ones cost about 0.1 MiB and 0.1 % CPU each
 STICKY_TIMEOUT = timedelta(seconds=2)  # after a crash the next worker gets a scene's tasks this fast, not after 10 s
@@ -28,7 +30,7 @@ def make_worker(client: Client, parts: Parts, *, search_attributes: bool) -> Wor
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
-        workflows=[GenerateSceneWorkflow],
+        workflows=[GenerateSceneWorkflow, ReconcileProviderJobsWorkflow],
         activities=activities_of(parts, search_attributes=search_attributes),
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
@@ -48,6 +50,7 @@ async def serve(settings: Settings) -> None:
         await parts.database.check()
         client = await connect()
         searchable = await ensure_search_attributes(client)
+        await ensure_reconciler(client, settings)
         for provider, variable in settings.missing().items():
             if provider is not Provider.KLING:
                 log.warning("%s cannot be used: %s is not set", provider, variable)

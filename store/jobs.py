@@ -184,7 +184,10 @@ class JobRepository:
             .join(Scene, col(Scene.id) == col(ProviderJob.scene_id), isouter=True)
             .where(
                 col(ProviderJob.state).in_(OPEN_STATES),
-                col(ProviderJob.parked_at).is_not(None) | (col(ProviderJob.state) == JobState.UNKNOWN) | abandoned,
+                col(ProviderJob.parked_at).is_not(None)
+                | col(ProviderJob.written_off_at).is_not(None)
+                | (col(ProviderJob.state) == JobState.UNKNOWN)
+                | abandoned,
                 moved_at <= now() - quiet,
                 col(ProviderJob.id) > after,
             )

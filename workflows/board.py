@@ -25,6 +25,8 @@ class Board:
             steps=[StepProgress(step=step) for step in Step],
         )
         self._searchable = False
+        self._usual: dict[Step, str] = {}
+        self._held: dict[Step, dict[str, str]] = {}
 
     def planned(self, plan: ScenePlan) -> None:
         """The plan is known: show the mode, and make the run findable."""
@@ -35,6 +37,7 @@ class Board:
     @contextmanager
     def step(self, step: Step, waiting_for: str) -> Generator[None]:
         """Running until the block ends; done unless `bought` or `skipped` has said more, failed when it raises."""
+        self._usual[step] = waiting_for
         self._set(step, state=StepState.RUNNING, started_at=workflow.now(), waiting_for=waiting_for)
         self._search(step=step)
         try:
@@ -46,9 +49,13 @@ class Board:
         state = StepState.DONE if self.of(step).state is StepState.RUNNING else self.of(step).state
         self._set(step, state=state, ended_at=workflow.now(), waiting_for=None)
 
-    def waits(self, step: Step, waiting_for: str) -> None:
-        """What a running step waits for now."""
-        self._set(step, waiting_for=waiting_for)
+    def waits(self, step: Step, purchase: str, reason: str | None) -> None:
+        """Why a purchase of a running step cannot go on; None when it goes on again."""
+        held = self._held.setdefault(step, {})
+        held.pop(purchase, None)
+        if reason is not None:
+            held[purchase] = reason
+        self._set(step, waiting_for="; ".join(held.values()) or self._usual.get(step))
 
     def bought(self, step: Step, results: list[PurchaseResult], detail: str) -> None:
         """What a step cost this run; `reused` when nothing of it was bought."""

@@ -17,6 +17,11 @@ class Branches:
     def __init__(self) -> None:
         self._failed = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether some branch has failed, so that the scene will."""
+        return self._failed
+
     async def together(self, *branches: Coroutine[Any, Any, Any]) -> list[Any]:
         """All results in order. When one fails, the others end first, then the first real failure is raised."""
         results = await asyncio.gather(*(self._noting_failure(branch) for branch in branches), return_exceptions=True)

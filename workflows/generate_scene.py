@@ -3,7 +3,7 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.clips import plan_clips
@@ -12,11 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from models.enums import SceneStatus, Step
     from models.messages import (
         CheckMediaInput,
-        CollectInput,
         EndSceneInput,
         GenerateSceneInput,
         GenerateSceneResult,
-        JobTicket,
         JoinClipsInput,
         PrepareHeadshotInput,
         PublishSceneInput,
@@ -35,8 +33,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.anchors import Anchor, Drawing
     from workflows.board import Board
     from workflows.branches import Branches
-    from workflows.failures import as_application_error, failure_of, may_buy_again
-    from workflows.policies import PURCHASES_PER_STEP, Call, InputT, ResultT
+    from workflows.buying import Buyer
+    from workflows.calls import call, execute
+    from workflows.failures import as_application_error, failure_of
 
 
 @workflow.defn(name="GenerateSceneWorkflow")
@@ -49,6 +48,7 @@ class GenerateSceneWorkflow:
         self._run = RunRef(scene_id=request.scene_id, run_id=workflow.info().original_execution_run_id)
         self._board = Board(request.scene_id)
         self._branches = Branches()
+        self._buyer = Buyer(self._run, self._board, self._branches)
 
     @workflow.run
     async def run(self, request: GenerateSceneInput) -> GenerateSceneResult:
@@ -61,13 +61,18 @@ class GenerateSceneWorkflow:
                 raise
             raise as_application_error(failure_of(error, self._board.running_step())) from error
 
+    @workflow.signal
+    def purchase_changed(self) -> None:
+        """A webhook, a person or the reconciler has moved a purchase: whoever waits for one looks again."""
+        self._buyer.purchase_changed()
+
     @workflow.query
     def progress(self) -> SceneProgress:
         """Each step's state, times and what it waits for."""
         return self._board.progress
 
     async def _generate(self) -> GenerateSceneResult:
-        plan = await self._call(policies.LOAD_SCENE, self._run, "scene, identity and settings")
+        plan = await call(policies.LOAD_SCENE, self._run, "scene, identity and settings")
         self._board.planned(plan)
         # What can be checked for nothing is checked before anything is bought.
         prepared = await self._prepare_anchor(plan)
@@ -83,9 +88,8 @@ class GenerateSceneWorkflow:
     async def _speak(self, plan: ScenePlan) -> ArtifactRef:
         with self._board.step(Step.SPEECH, f"ElevenLabs: {plan.speech.model}"):
             order = SynthesizeSpeechInput(run=self._run, request=plan.speech)
-            spoken = await self._call(
-                policies.SYNTHESIZE_SPEECH, order, f"ElevenLabs: {len(plan.speech.text)} characters"
-            )
+            label = f"ElevenLabs: {len(plan.speech.text)} characters"
+            spoken = await self._buyer.buy_at_once(Step.SPEECH, policies.SYNTHESIZE_SPEECH, order, label)
             self._board.bought(Step.SPEECH, [spoken], f"{spoken.artifact.duration_s:.2f} s of speech")
         return spoken.artifact
 
@@ -101,7 +105,7 @@ class GenerateSceneWorkflow:
     async def _fit_headshot(self, plan: ScenePlan) -> Anchor:
         with self._board.step(Step.IMAGE, plan.decision.reason):
             order = PrepareHeadshotInput(run=self._run, source=plan.decision.source, aspect_ratio=plan.aspect_ratio)
-            picture = await self._call(policies.PREPARE_HEADSHOT, order, plan.decision.reason)
+            picture = await call(policies.PREPARE_HEADSHOT, order, plan.decision.reason)
             self._board.detail(Step.IMAGE, plan.decision.reason)
         return Anchor(picture=picture)
 
@@ -110,7 +114,7 @@ class GenerateSceneWorkflow:
             self._board.skipped(Step.IDENTITY_ANCHOR, "no LoRA in this mode")
             return None
         with self._board.step(Step.IDENTITY_ANCHOR, "the LoRA's host"):
-            checked = await self._call(policies.VALIDATE_ANCHOR, ValidateAnchorInput(run=self._run), "LoRA check")
+            checked = await call(policies.VALIDATE_ANCHOR, ValidateAnchorInput(run=self._run), "LoRA check")
             size = round(checked.report.size / (1024 * 1024))
             self._board.detail(Step.IDENTITY_ANCHOR, f"LoRA of {checked.subject}: {size}MB")
         return Lora(scale=image.lora_scale, fingerprint=checked.report.fingerprint)
@@ -129,7 +133,9 @@ class GenerateSceneWorkflow:
         )
         with self._board.step(Step.IMAGE, f"fal.ai: {image.model}"):
             order = SubmitImageInput(run=self._run, request=request)
-            drawn = await self._buy(policies.SUBMIT_IMAGE, order, policies.COLLECT_IMAGE, f"fal.ai: {image.model}")
+            drawn = await self._buyer.buy(
+                Step.IMAGE, policies.SUBMIT_IMAGE, order, policies.COLLECT_IMAGE, f"fal.ai: {image.model}"
+            )
             self._board.bought(Step.IMAGE, [drawn], f"{drawn.artifact.width}x{drawn.artifact.height}")
         return Anchor(picture=drawn.artifact, seed=drawn.seed, lora_fingerprint=lora.fingerprint if lora else None)
 
@@ -168,14 +174,14 @@ class GenerateSceneWorkflow:
         )
         order = SubmitVideoInput(run=self._run, provider=plan.video.provider, request=request, clip=number)
         label = f"Kling: clip {number} of {total}"
-        return await self._buy(policies.SUBMIT_VIDEO, order, policies.COLLECT_VIDEO, label)
+        return await self._buyer.buy(Step.VIDEO, policies.SUBMIT_VIDEO, order, policies.COLLECT_VIDEO, label)
 
     async def _join(self, clips: list[ArtifactRef]) -> ArtifactRef:
         if len(clips) == 1:
             self._board.skipped(Step.JOIN, "one clip")
             return clips[0]
         with self._board.step(Step.JOIN, f"joining {len(clips)} clips"):
-            joined = await self._call(policies.JOIN_CLIPS, JoinClipsInput(run=self._run, clips=clips), "join")
+            joined = await call(policies.JOIN_CLIPS, JoinClipsInput(run=self._run, clips=clips), "join")
             self._board.detail(Step.JOIN, f"{joined.duration_s:.2f} s")
         return joined
 
@@ -186,14 +192,16 @@ class GenerateSceneWorkflow:
         with self._board.step(Step.LIPSYNC, f"sync.so: {plan.lipsync_model}"):
             order = SubmitLipsyncInput(run=self._run, request=request)
             label = f"sync.so: {plan.lipsync_model}, {clip_plan.sync_mode}"
-            synced = await self._buy(policies.SUBMIT_LIPSYNC, order, policies.COLLECT_LIPSYNC, label)
+            synced = await self._buyer.buy(
+                Step.LIPSYNC, policies.SUBMIT_LIPSYNC, order, policies.COLLECT_LIPSYNC, label
+            )
             self._board.bought(Step.LIPSYNC, [synced], f"{synced.artifact.duration_s:.2f} s")
         return synced.artifact
 
     async def _check(self, film: ArtifactRef, speech: ArtifactRef) -> ArtifactRef:
         with self._board.step(Step.MEDIA_CHECK, "decoding the film"):
             order = CheckMediaInput(run=self._run, film=film, speech=speech)
-            checked = await self._call(policies.CHECK_MEDIA, order, "media check")
+            checked = await call(policies.CHECK_MEDIA, order, "media check")
             self._board.detail(Step.MEDIA_CHECK, f"{checked.duration_s:.2f} s, {checked.width}x{checked.height}")
         return checked
 
@@ -222,45 +230,8 @@ class GenerateSceneWorkflow:
                 cost_micros=self._board.progress.cost_micros,
             )
             # A film that is published is finished, whatever was asked for meanwhile.
-            result = await self._execute(policies.PUBLISH_SCENE, order, "captions and record")
+            result = await execute(policies.PUBLISH_SCENE, order, "captions and record")
         self._board.ended(SceneStatus.COMPLETED)
-        return result
-
-    async def _buy(
-        self, submit: Call[InputT, JobTicket], order: InputT, collect: Call[CollectInput, PurchaseResult], label: str
-    ) -> PurchaseResult:
-        """Submit and collect; buy anew a bounded number of times when the vendor's own job broke down."""
-        for purchase in range(1, PURCHASES_PER_STEP + 1):
-            self._branches.stop_if_failed()
-            ticket = await self._call(submit, order, label)
-            if ticket.result is not None:
-                return ticket.result
-            try:
-                return await self._call(collect, CollectInput(run=self._run, job_id=ticket.job_id), f"{label}: result")
-            except ActivityError as error:
-                if purchase == PURCHASES_PER_STEP or not may_buy_again(error):
-                    raise
-        raise AssertionError("unreachable: the last purchase returns or raises")
-
-    async def _call(self, call: Call[InputT, ResultT], order: InputT, summary: str) -> ResultT:
-        """Run an activity. A cancel that it never heard of, since it ended well first, still ends the run."""
-        result = await self._execute(call, order, summary)
-        if workflow.cancellation_reason() is not None:
-            raise asyncio.CancelledError(f"canceled during {call.name}")
-        return result
-
-    async def _execute(self, call: Call[InputT, ResultT], order: InputT, summary: str) -> ResultT:
-        result: ResultT = await workflow.execute_activity(
-            call.name,
-            order,
-            result_type=call.gives,
-            start_to_close_timeout=call.once,
-            schedule_to_close_timeout=call.overall,
-            heartbeat_timeout=call.heartbeat,
-            retry_policy=call.retry,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=summary,
-        )
         return result
 
     async def _end(self, error: BaseException) -> None:
@@ -270,7 +241,7 @@ class GenerateSceneWorkflow:
         status = SceneStatus.CANCELED if canceled else SceneStatus.FAILED
         self._board.ended(status, failure)
         order = EndSceneInput(run=self._run, status=status, failure=failure, cancel_jobs=canceled)
-        ending = asyncio.create_task(self._execute(policies.END_SCENE, order, f"{status}: {failure.code}"))
+        ending = asyncio.create_task(execute(policies.END_SCENE, order, f"{status}: {failure.code}"))
         while not ending.done():
             try:
                 await asyncio.shield(ending)

@@ -15,6 +15,7 @@ from models.artifacts import ArtifactRef
 from models.base import Message
 from models.messages import (
     CheckMediaInput,
+    Collected,
     CollectInput,
     EndSceneInput,
     GenerateSceneResult,
@@ -22,12 +23,15 @@ from models.messages import (
     JoinClipsInput,
     PrepareHeadshotInput,
     PublishSceneInput,
-    PurchaseResult,
+    ReconciledJob,
+    ReconcileJobInput,
     RunRef,
     SubmitImageInput,
     SubmitLipsyncInput,
     SubmitVideoInput,
     SynthesizeSpeechInput,
+    UnattendedInput,
+    UnattendedJobs,
     ValidateAnchorInput,
     ValidatedAnchor,
 )
@@ -82,7 +86,7 @@ END_SCENE = Call("end_scene", EndSceneInput, NoneType, _minutes(1), _minutes(60)
 
 # Speech comes back in the answer: a 40,000-character request takes minutes; the adapter's own timeout ends it before.
 SYNTHESIZE_SPEECH = Call(
-    "synthesize_speech", SynthesizeSpeechInput, PurchaseResult, _minutes(10), _minutes(30), 8, heartbeat=HEARTBEAT
+    "synthesize_speech", SynthesizeSpeechInput, Collected, _minutes(10), _minutes(30), 8, heartbeat=HEARTBEAT
 )
 
 # One ranged GET on a host that is nobody's promise: five tries over a minute, then the scene says that it is away.
@@ -102,17 +106,21 @@ SUBMIT_LIPSYNC = Call(
 
 # Collects wait as long as vendors take: pictures 5-15 s, clips 1-10 minutes, lipsync of five minutes of film up to an
 # hour, plus their queues. An attempt ends early only by a crash, a deploy or a vendor's outage; each costs one attempt.
-COLLECT_IMAGE = Call("collect_image", CollectInput, PurchaseResult, _minutes(20), _minutes(40), 20, heartbeat=HEARTBEAT)
-COLLECT_VIDEO = Call(
-    "collect_video", CollectInput, PurchaseResult, _minutes(60), _minutes(120), 30, heartbeat=HEARTBEAT
-)
+COLLECT_IMAGE = Call("collect_image", CollectInput, Collected, _minutes(20), _minutes(40), 20, heartbeat=HEARTBEAT)
+COLLECT_VIDEO = Call("collect_video", CollectInput, Collected, _minutes(60), _minutes(120), 30, heartbeat=HEARTBEAT)
 COLLECT_LIPSYNC = Call(
-    "collect_lipsync", CollectInput, PurchaseResult, _minutes(120), _minutes(240), 30, heartbeat=HEARTBEAT
+    "collect_lipsync", CollectInput, Collected, _minutes(120), _minutes(240), 30, heartbeat=HEARTBEAT
 )
 
 # Local work on at most five minutes of film: joining copies, checking decodes, both far below real time.
 JOIN_CLIPS = Call("join_clips", JoinClipsInput, ArtifactRef, _minutes(10), _minutes(30), 5, heartbeat=HEARTBEAT)
 CHECK_MEDIA = Call("check_media", CheckMediaInput, ArtifactRef, _minutes(10), _minutes(30), 5, heartbeat=HEARTBEAT)
+
+# The reconciler comes again in minutes, so a call that fails a few times is left to the next pass.
+LIST_UNATTENDED = Call("list_unattended", UnattendedInput, UnattendedJobs, _seconds(30), _minutes(5), 5)
+RECONCILE_JOB = Call(
+    "reconcile_job", ReconcileJobInput, ReconciledJob, _minutes(10), _minutes(15), 3, heartbeat=HEARTBEAT
+)
 
 CALLS: tuple[Call[Any, Any], ...] = (
     LOAD_SCENE,
@@ -129,6 +137,8 @@ CALLS: tuple[Call[Any, Any], ...] = (
     CHECK_MEDIA,
     PUBLISH_SCENE,
     END_SCENE,
+    LIST_UNATTENDED,
+    RECONCILE_JOB,
 )
 
 # How often a step buys anew after the vendor's own job broke down (not after a refusal): each is a purchase.

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from store.database import Database
 from store.objects.local import LocalObjectStore
-from tests.support.databases import migrated_sqlite, opened, sqlite_copy
+from tests.activities.shop import Shop
+from tests.support.databases import migrated_sqlite, opened, sqlite_copy, stored_scene
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,10 @@ async def database(sqlite_template: Path, tmp_path: Path) -> AsyncGenerator[Data
 def objects(tmp_path: Path) -> LocalObjectStore:
     """An empty object store."""
     return LocalObjectStore(tmp_path / "objects", "http://127.0.0.1", SecretStr("signing-key"))
+
+
+@pytest.fixture
+async def shop(database: Database, objects: LocalObjectStore) -> Shop:
+    """A shop with one scene to buy for."""
+    await stored_scene(database, "scene1")
+    return Shop(database, objects)

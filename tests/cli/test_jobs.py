@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.enums import FailureCode, JobState, Provider, SceneStatus, Step
+from models.enums import JobState, Provider, SceneStatus, Step
 from models.tables import GenerationLog, ProviderJob, Scene
 from store.database import Database
 from store.jobs import Order
@@ -42,7 +42,7 @@ async def bought(database: Database, state: JobState) -> ProviderJob:
         )
         job = await tx.jobs.add_intent(order)
         for step in WAY_TO[state]:
-            job = await tx.jobs.move(job.id, step)
+            job = await tx.jobs.move(job.id, step, request_id="r1", artifact={"key": "k"})
     return job
 
 
@@ -67,19 +67,19 @@ async def test_purchases_are_listed_with_state_and_cost(program: Program, databa
 
 
 async def test_a_lost_purchase_can_be_given_up(program: Program, database: Database) -> None:
-    """It ends as failed with the reason, the log has it once with what may be lost, and a second time is refused."""
+    """It is written off with the reason, the log has it once with what may be lost, and a second time is refused."""
     job = await bought(database, S.UNKNOWN)
     given_up = program.run("jobs", "give-up", job.idempotency_key, "--reason", "fal's list lacks it", "--json")
     again = program.run("jobs", "give-up", job.id, "--reason", "once more")
     row, log = await job_and_log(database, job)
     await database.close()
-    assert (given_up.code, given_up.json["state"]) == (0, "failed")
-    assert (row.state, row.error_code) == (S.FAILED, FailureCode.OUTCOME_UNKNOWN)
+    assert (given_up.code, given_up.json["state"]) == (0, "unknown")
+    assert (row.state, row.written_off_at is not None) == (S.UNKNOWN, True)
     assert row.error_detail == "given up: possible loss. fal's list lacks it"
-    assert row.ended_at is not None
     assert [(entry.level, entry.payload["possible_loss_micros"]) for entry in log] == [("WARN", ESTIMATE)]
     assert "fal's list lacks it" in log[0].message
     assert again.code == 2
+    assert "was given up before" in again.err
 
 
 @pytest.mark.parametrize("state", [state for state in S if state is not S.UNKNOWN])
@@ -93,21 +93,24 @@ async def test_no_other_purchase_can_be_given_up(program: Program, database: Dat
     assert f"is {state}, not unknown" in answer.err
 
 
-async def test_after_giving_up_the_next_run_buys_anew(stack: Stack) -> None:
-    """A lost answer stops the scene; the person's decision lets the same scene buy the picture once more, and film."""
+async def test_a_waiting_scene_buys_anew_when_its_purchase_is_given_up(stack: Stack) -> None:
+    """A lost answer holds the scene, visibly; the person's decision wakes it, and it films with a second picture."""
     program = on_stack(stack)
     identity = await stack.identity(lora_url=None)
     scene = await stack.scene("Hi.", identity=identity.name, environment=f"room {identity.id}")
     fault = {"provider": "fal", "model": FLUX, "fault": "accept_then_drop"}
     await stack.control("POST", "/control/faults", json=fault)
-    stopped = await program.waited("scene", "generate", scene.name, "--json")
+    handle = await stack.start(scene)
+    await stack.until(scene, Step.IMAGE, S.UNKNOWN)
     await stack.control("DELETE", "/control/faults")
     lost = program.run("jobs", "list", "--scene", scene.id).out
     key = next(job.idempotency_key for job in await stack.jobs(scene) if job.state == S.UNKNOWN)
-    program.run("jobs", "give-up", key, "--reason", "test")
-    filmed = await program.waited("scene", "generate", scene.name, "--json")
-    pictures = [job.state for job in await stack.jobs(scene) if job.step == Step.IMAGE]
-    assert (stopped.code, stopped.json["failure"]["code"]) == (1, "outcome_unknown")
+    given_up = program.run("jobs", "give-up", key, "--reason", "test")
+    result = await handle.result()
+    pictures = [
+        (job.state, job.written_off_at is not None) for job in await stack.jobs(scene) if job.step == Step.IMAGE
+    ]
     assert "jobs give-up" in lost
-    assert (filmed.code, filmed.json["status"]) == (0, SceneStatus.COMPLETED)
-    assert pictures == [S.FAILED, S.STORED]
+    assert given_up.code == 0
+    assert result.status == SceneStatus.COMPLETED
+    assert pictures == [(S.UNKNOWN, True), (S.STORED, False)]

@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.anchor import AnchorActivities
-from activities.loras import LoraLinks
+from activities.loras import LoraLinks, current_settings
+from activities.purchases import Purchases
 from activities.scene import SceneActivities
 from activities.workshop import Workshop
 from domain.rejections import RejectedError, StaleError
@@ -38,6 +39,8 @@ GOOD: list[tuple[str, Any]] = [
     ("safety_checker", False),
     ("max_speech_seconds", 60),
     ("lipsync_model", "lipsync-2-pro"),
+    ("scene_budget_usd", "2.50"),
+    ("monthly_budget_usd", "0"),
 ]
 
 
@@ -57,6 +60,8 @@ async def test_unset(database: Database, settings: Settings) -> None:
         "safety_checker": (True, Source.DEFAULT, 0),
         "max_speech_seconds": (300.0, Source.DEFAULT, 0),
         "lipsync_model": ("lipsync-2", Source.DEFAULT, 0),
+        "scene_budget_usd": (None, Source.NONE, 0),
+        "monthly_budget_usd": (None, Source.NONE, 0),
     }
 
 
@@ -90,6 +95,8 @@ async def test_put(database: Database, settings: Settings, key: str, value: Any)
         ("default_headshot_asset", "\x00"),
         ("default_headshot_asset", {"id": "x"}),
         ("safety_checker", object()),
+        ("scene_budget_usd", -1),
+        ("monthly_budget_usd", "a lot"),
     ],
 )
 async def test_bad_values(database: Database, settings: Settings, key: str, value: object) -> None:
@@ -116,15 +123,31 @@ async def test_environment(database: Database, settings: Settings) -> None:
     assert (await get_setting(database, changed, "safety_checker")).source is Source.ENVIRONMENT
 
 
+async def test_budgets(database: Database, settings: Settings) -> None:
+    """Budgets are exact wherever they come from, and the database's go before the environment's."""
+    changed = Settings.model_validate({"DEVATAR_SCENE_BUDGET_USD": "0.1", "DEVATAR_MONTHLY_BUDGET_USD": "50"})
+    told = await get_setting(database, changed, "scene_budget_usd")
+    await put_setting(database, changed, "monthly_budget_usd", 1.1)
+    async with database.transaction() as tx:
+        used = await current_settings(tx, changed.for_planning(search_attributes=False))
+    assert (told.value, told.source) == ("0.1", Source.ENVIRONMENT)
+    assert (used.scene_budget_micros, used.monthly_budget_micros) == (100_000, 1_100_000)
+
+
 async def planned(database: Database, objects: LocalObjectStore, workshop: Workshop, scene_id: str) -> ScenePlan:
     """The plan that a worker makes whose environment says otherwise in everything."""
 
-    async def no_cancel(_: ProviderJob) -> bool:
-        return False
+    async def no_cancel(_: ProviderJob) -> None:
+        return None
 
     environment = PlanSettings(default_voice_id="EnvironmentVoice", on_missing_lora=MissingLoraPolicy.FALLBACK)
     worker = SceneActivities(
-        database=database, workshop=workshop, objects=objects, settings=environment, cancel_at_vendor=no_cancel
+        database=database,
+        workshop=workshop,
+        objects=objects,
+        settings=environment,
+        purchases=Purchases(database, objects),
+        cancel_at_vendor=no_cancel,
     )
     return await ActivityEnvironment().run(worker.load_scene, RunRef(scene_id=scene_id, run_id="run1"))
 

@@ -1,0 +1,106 @@
+"""Purchases that no run works on: found again, collected late, released or expired. Nothing is bought here."""
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.collecting import Collector
+from activities.failures import translated_failures
+from activities.heartbeats import heartbeating
+from activities.jobs import JobActivities
+from activities.purchases import Purchases
+from activities.speech import SpeechActivities
+from domain.polling import LONGEST_WAIT
+from models.enums import FailureCode, JobState, SceneStatus, Step
+from models.messages import ReconciledJob, ReconcileJobInput, UnattendedInput, UnattendedJobs
+from models.tables import ProviderJob, now
+from providers.errors import Delivery, ProviderError
+from store.database import Database
+
+PAGE = 100
+
+
+class ReconcileActivities:
+    """The activities of `ReconcileProviderJobsWorkflow`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        purchases: Purchases,
+        collector: Collector,
+        speech: SpeechActivities,
+        jobs: JobActivities,
+    ) -> None:
+        self._database = database
+        self._purchases = purchases
+        self._collector = collector
+        self._speech = speech
+        self._jobs = jobs
+
+    @activity.defn
+    async def list_unattended(self, order: UnattendedInput) -> UnattendedJobs:
+        """A page of the purchases that are unfinished although no run works on them."""
+        quiet = timedelta(seconds=order.quiet_s)
+        async with self._database.transaction() as tx:
+            jobs = await tx.jobs.unattended(quiet=quiet, after=order.after, limit=PAGE + 1)
+        return UnattendedJobs(job_ids=[job.id for job in jobs[:PAGE]], more=len(jobs) > PAGE)
+
+    @activity.defn
+    async def reconcile_job(self, order: ReconcileJobInput) -> ReconciledJob:
+        """Take one of them as far as it goes now. A vendor that cannot tell is an answer too, and no failure."""
+        with translated_failures():
+            async with heartbeating() as pulse:
+                async with self._database.transaction() as tx:
+                    job = await tx.jobs.get(order.job_id)
+                pulse.waiting_for = f"{job.provider}: {job.idempotency_key}"
+                before = JobState(job.state)
+                try:
+                    note = await self._go_on(job)
+                except ProviderError as error:
+                    note = error.detail
+                    await self._expire(job)
+        after = JobState(job.state)
+        return ReconciledJob(
+            job_id=job.id,
+            idempotency_key=job.idempotency_key,
+            scene_id=job.scene_id,
+            before=before,
+            after=after,
+            note=note,
+            held=after is JobState.UNKNOWN and job.written_off_at is None,
+        )
+
+    async def _go_on(self, job: ProviderJob) -> str:
+        if job.state in (JobState.SENT, JobState.UNKNOWN):
+            step = self._speech if job.step == Step.SPEECH else self._jobs
+            if not await step.recover(job) and not await self._is_awaited(job):
+                await self._purchases.cancel(job)
+        elif job.state == JobState.INTENT and not await self._is_awaited(job):
+            await self._purchases.cancel(job)
+        if job.state not in (JobState.ACCEPTED, JobState.SUCCEEDED):
+            return str(job.state)
+        note = await self._collector.look(job)
+        await self._expire(job)
+        return note
+
+    async def _expire(self, job: ProviderJob) -> None:
+        """Give up what can never come any more; whether it was charged, nobody can tell by then."""
+        age = now() - (job.sent_at or job.intent_at)
+        if age < LONGEST_WAIT or job.state not in (JobState.UNKNOWN, JobState.ACCEPTED):
+            return
+        lost = job.state == JobState.UNKNOWN
+        code = FailureCode.OUTCOME_UNKNOWN if lost else FailureCode.TIMED_OUT
+        detail = f"nothing came for {age.days} days, and {job.provider} keeps nothing that long"
+        await self._purchases.fail(job, ProviderError(code, detail, delivery=Delivery.JOB_ENDED, charged=None))
+
+    async def _is_awaited(self, job: ProviderJob) -> bool:
+        """Whether the run that ordered it is still under way, and will go on with it."""
+        async with self._database.transaction() as tx:
+            scene = await tx.scenes.get(job.scene_id)
+        return (
+            scene is not None
+            and scene.status == SceneStatus.GENERATING
+            and scene.run_id == job.run_id
+            and job.written_off_at is None
+        )
