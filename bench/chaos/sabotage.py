@@ -1,0 +1,121 @@
+"""One guard of the product broken at a time, in the drill's own worker: a drill that sees nothing then is worthless."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import fal_client.client
+from temporalio import activity
+
+from activities.jobs import JobProviders
+from activities.purchases import Purchases
+from bench.chaos.watched import Watched
+from models.enums import JobState
+from models.tables import ProviderJob
+from runtime.wiring import Parts
+
+NO_INTENT = "no-intent"  # the row is first written when the vendor has answered
+NO_KEY = "no-key"  # every order goes out under a key that nobody can find again
+SDK_RETRIES = "sdk-retries"  # fal's SDK sends a paid POST again by itself
+STORED_FIRST = "stored-first"  # the row says STORED before the object is
+GUARDS = (NO_INTENT, NO_KEY, SDK_RETRIES, STORED_FIRST)
+
+_SDK_ATTEMPTS = 10  # the SDK's own default
+
+
+def commit(guard: str, stack: ExitStack) -> None:
+    """Break the guard in this process until the stack closes."""
+    if guard == NO_INTENT:
+        _late_intents(stack)
+    if guard == SDK_RETRIES:
+        stack.enter_context(patch.object(fal_client.client, "MAX_ATTEMPTS", _SDK_ATTEMPTS))
+
+
+def spoiled(guard: str, parts: Parts, stack: ExitStack) -> Parts:
+    """The parts with the guard broken."""
+    if guard == NO_KEY:
+        jobs = parts.jobs
+        videos = {name: _keyless(vendor) for name, vendor in jobs.videos.items()}
+        return replace(
+            parts, jobs=JobProviders(image=_keyless(jobs.image), videos=videos, lipsync=_keyless(jobs.lipsync))
+        )
+    if guard == STORED_FIRST:
+        return replace(parts, objects=_late_puts(parts.objects, stack))
+    return parts
+
+
+def _keyless(vendor: Any) -> Any:
+    async def submit(*given: Any, **named: Any) -> Any:
+        return await vendor.submit(*given, **named | {"key": secrets.token_hex(8)})
+
+    return cast(Any, Watched(vendor, submit=submit))
+
+
+def _late_intents(stack: ExitStack) -> None:
+    """INTENT and SENT exist in memory alone, until there is something to say about the vendor's answer."""
+    orders: dict[str, Any] = {}
+    begin, move = Purchases.begin, Purchases.move
+
+    async def lazy_begin(self: Any, wanted: Any, *given: Any, **named: Any) -> ProviderJob:
+        order = wanted.order()
+        async with self._database.transaction() as tx:
+            known = await tx.jobs.find_open(order) or await tx.jobs.find_stored(order.fingerprint)
+        if known is not None:
+            return await begin(self, wanted, *given, **named)
+        job = ProviderJob(**_columns(order), take=1, idempotency_key=f"{order.scene_id}-{order.step}-unwritten")
+        orders[job.id] = order
+        return job
+
+    async def lazy_move(self: Any, job: ProviderJob, *states: JobState, **named: Any) -> ProviderJob:
+        order = orders.get(job.id)
+        if order is None:
+            return await move(self, job, *states, **named)
+        if set(states) <= {JobState.INTENT, JobState.SENT}:
+            job.state = states[-1]
+            return job
+        del orders[job.id]
+        async with self._database.transaction() as tx:
+            written = await tx.jobs.add_intent(order)
+            await tx.jobs.move(written.id, JobState.SENT)
+        job.id = written.id
+        return await move(self, job, *states, **named)
+
+    stack.enter_context(patch.object(Purchases, "begin", lazy_begin))
+    stack.enter_context(patch.object(Purchases, "move", lazy_move))
+
+
+def _columns(order: Any) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in order.__dataclass_fields__ if name in ProviderJob.model_fields}
+
+
+def _late_puts(objects: Any, stack: ExitStack) -> Any:
+    """What an activity stores is held back until its purchase is settled."""
+    held: dict[str, list[Callable[[], Awaitable[None]]]] = {}
+    settle = Purchases.settle
+
+    async def put(path: Path, *given: Any, **named: Any) -> None:
+        content = path.read_bytes()  # noqa: ASYNC240
+
+        async def later() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)  # noqa: ASYNC240
+            await objects.put(path, *given, **named)
+            path.unlink()  # noqa: ASYNC240
+
+        if activity.info().activity_type.startswith(("collect_", "synthesize_")):
+            held.setdefault(activity.info().activity_id, []).append(later)
+        else:
+            await objects.put(path, *given, **named)
+
+    async def late_settle(self: Any, *given: Any, **named: Any) -> ProviderJob:
+        job = await settle(self, *given, **named)
+        for later in held.pop(activity.info().activity_id, []):
+            await later()
+        return job
+
+    stack.enter_context(patch.object(Purchases, "settle", late_settle))
+    return cast(Any, Watched(objects, put=put))
