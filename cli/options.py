@@ -14,6 +14,10 @@ FieldsFile = Annotated[Path | None, typer.Option("--file", help="YAML or JSON wi
 IfVersion = Annotated[int | None, typer.Option(help="Refuse when it has been changed since this version.")]
 Reset = Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Give this field its default; may be repeated.")]
 
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="USD", help="The most that may be bought, such as 2.50; none: no cap.")
+]
+
 
 class IdentityOptions:
     """The fields of `IdentityDraft`."""
@@ -58,6 +62,7 @@ class SceneOptions:
     headshot: Annotated[str | None, typer.Option(help="A picture file, a HEADSHOT asset's id or a web address.")]
     voice_id: Annotated[str | None, typer.Option(help="ElevenLabs voice id, before the identity's.")]
     seed: Annotated[int | None, typer.Option(help="Makes the picture repeatable.")]
+    budget_usd: Budget
 
 
 class ProjectOptions:
@@ -66,6 +71,7 @@ class ProjectOptions:
     name: Annotated[str | None, typer.Option(help="Lower-case letters, digits and dashes.")]
     display_name: Annotated[str | None, typer.Option(help="The name that people read.")]
     description: Annotated[str | None, typer.Option(help="For people only.")]
+    budget_usd: Budget
 
 
 def taking(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

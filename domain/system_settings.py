@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain.prices import MICROS_PER_LIPSYNC_SECOND
 from domain.rejections import RejectedError
 from models.enums import FailureCode
+from models.money import micros_of
 from models.settings import PlanSettings
 from models.system_settings import SystemSettings
 
@@ -48,5 +49,7 @@ def overlay(settings: PlanSettings, values: Mapping[str, Any]) -> PlanSettings:
         "safety_checker": stored.safety_checker,
         "max_speech_s": stored.max_speech_seconds,
         "lipsync_model": stored.lipsync_model,
+        "scene_budget_micros": micros_of(stored.scene_budget_usd),
+        "monthly_budget_micros": micros_of(stored.monthly_budget_usd),
     }
     return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
 from models.enums import ApiScope, AspectRatio, AssetKind, ClipPolicy, FluxModel, GenerationMode
+from models.money import BudgetUsd
 
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Token = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\S{1,64}$")]
@@ -78,7 +79,7 @@ class IdentityDraft(Draft):
 class SceneDraft(Draft):
     """A scene to create. `identity` and `project` are ids or names, `headshot` an asset's id or a web address.
 
-    For the command line alone `headshot` may be a file on this machine too.
+    For the command line alone `headshot` may be a file on this machine too. `budget_usd` caps what all of its runs buy.
     """
 
     name: Slug
@@ -97,14 +98,16 @@ class SceneDraft(Draft):
     headshot: Reference | None = None
     voice_id: VoiceId | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
+    budget_usd: BudgetUsd = None
 
 
 class ProjectDraft(Draft):
-    """A project to create."""
+    """A project to create; `budget_usd` caps what its scenes buy together."""
 
     name: Slug
     display_name: Annotated[Line, Field(min_length=1)]
     description: Words | None = None
+    budget_usd: BudgetUsd = None
 
 
 class AssetDraft(Draft):

@@ -7,7 +7,7 @@ from models.enums import MissingLoraPolicy, Provider
 
 
 class PlanSettings(Message):
-    """`missing` names, for each provider that cannot be used, the setting to set."""
+    """`missing` names, for each provider that cannot be used, the setting to set; no budget is no cap."""
 
     default_voice_id: str | None = None
     default_lora: bool = False
@@ -18,6 +18,8 @@ class PlanSettings(Message):
     video_provider: Provider = Provider.FAL
     video_model: str = "fal-ai/kling-video/v2.6/pro/image-to-video"
     lipsync_model: str = "lipsync-2"
+    scene_budget_micros: int | None = None
+    monthly_budget_micros: int | None = None
     environment_trigger_word: str = ""
     environment_subject: str = ""
     environment_name: str = "default identity"

@@ -17,6 +17,7 @@ from store.admin import ApiKeyRepository, IdempotencyRepository, SettingReposito
 from store.assets import AssetRepository
 from store.identities import IdentityRepository
 from store.jobs import JobRepository
+from store.ledger import LedgerRepository
 from store.logs import LogRepository
 from store.projects import ProjectRepository
 from store.scenes import SceneRepository
@@ -42,6 +43,7 @@ class Transaction:
     scenes: SceneRepository
     assets: AssetRepository
     jobs: JobRepository
+    ledger: LedgerRepository
     logs: LogRepository
     settings: SettingRepository
     api_keys: ApiKeyRepository
@@ -72,6 +74,7 @@ class Database:
                 scenes=SceneRepository(session),
                 assets=AssetRepository(session),
                 jobs=JobRepository(session),
+                ledger=LedgerRepository(session),
                 logs=LogRepository(session),
                 settings=SettingRepository(session),
                 api_keys=ApiKeyRepository(session),

@@ -2,15 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
 from domain.rejections import RejectedError, StaleError
 from models.enums import FailureCode
 from models.inputs import Draft, is_storable
+from models.money import micros_of, usd_text
 from runtime.catalog.drafts import draft_from
 from store.database import Database, Transaction
+
+BUDGET = "budget_usd"
+_COLUMN = {BUDGET: "budget_micros"}
 
 Result = TypeVar("Result")
 Row = TypeVar("Row")
@@ -64,8 +68,23 @@ def merged(kind: type[DraftT], row: object, changes: Mapping[str, object], *, wi
 
     Raises RejectedError.
     """
-    current = {name: getattr(row, name) for name in kind.model_fields if name not in without}
-    return draft_from(kind, current | dict(changes))
+    return draft_from(kind, written(kind, row, without=without) | dict(changes))
+
+
+def written(kind: type[Draft], row: object, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The row's fields as a draft has them: budgets in US dollars."""
+    fields = {name: getattr(row, _COLUMN.get(name, name)) for name in kind.model_fields if name not in without}
+    if fields.get(BUDGET) is not None:
+        fields[BUDGET] = usd_text(fields[BUDGET])
+    return fields
+
+
+def columns(draft: Draft, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The draft's fields as a row has them: budgets in micro-dollars."""
+    fields = draft.model_dump(exclude=set(without))
+    if BUDGET in fields:
+        fields[_COLUMN[BUDGET]] = micros_of(fields.pop(BUDGET))
+    return fields
 
 
 def edit(row: Versioned, values: Mapping[str, object]) -> dict[str, object]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
-
 from domain.rejections import ConflictError, RejectedError
 from models.inputs import Document, IdentityDraft, ProjectDraft, SceneDraft, is_storable
 from models.tables import IdentityProfile, Project, Scene
 from runtime.catalog.drafts import draft_from
-from runtime.catalog.edits import in_transaction
+from runtime.catalog.edits import in_transaction, written
 from runtime.catalog.identities import change_identity, create_identity
 from runtime.catalog.projects import change_project, create_project
 from runtime.catalog.scenes import REFERENCES, change_scene, create_scene
@@ -135,23 +133,19 @@ async def _written(tx: Transaction, row: Row) -> dict[str, Any]:
     """The row as a document has it: the fields of its draft, other rows by their names."""
     if isinstance(row, IdentityProfile):
         assets = await tx.assets.with_key(row.lora_key) if row.lora_key else []
-        fields = _fields(IdentityDraft, row)
+        fields = written(IdentityDraft, row)
         return fields | {"lora_key": assets[0].id} if assets else _without(fields, "lora_key" if row.lora_key else "")
     if isinstance(row, Project):
-        return _fields(ProjectDraft, row)
+        return written(ProjectDraft, row)
     project = await tx.projects.get(row.project_id) if row.project_id else None
     identity = await tx.identities.get(row.identity_id) if row.identity_id else None
-    fields = {name: getattr(row, name) for name in SceneDraft.model_fields if name not in REFERENCES} | {
+    fields = written(SceneDraft, row, without=REFERENCES) | {
         "project": project and project.name,
         "identity": identity and identity.name,
         "headshot": row.headshot_asset_id or row.headshot_url,
     }
     is_bare_file = row.headshot is not None and row.headshot_asset_id is None  # of before there were assets
     return _without(fields, "headshot" if is_bare_file else "")
-
-
-def _fields(kind: type[BaseModel], row: Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in kind.model_fields}
 
 
 def _without(fields: dict[str, Any], name: str) -> dict[str, Any]:

@@ -3,21 +3,31 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.budgets import Budget
+from domain.ledger import Costs, totals
 from domain.rejections import ConflictError, RejectedError
 from models.enums import SceneStatus
 from models.inputs import Paging, ProjectDraft
 from models.tables import Project, Scene
-from runtime.catalog.edits import Page, check_version, edit, in_transaction, merged, required
+from runtime.catalog.edits import Page, check_version, columns, edit, in_transaction, merged, required
 from runtime.catalog.identities import used_by
 from store.database import Database, Transaction
+from store.ledger import LedgerFilter, Owners
 
 
 @dataclass(frozen=True)
 class CountedProject:
-    """A project and how many scenes it has."""
+    """A project, how many scenes it has, and what all scenes that were ever in it cost there."""
 
     project: Project
     scene_count: int
+    costs: Costs
+
+    @property
+    def budget(self) -> Budget | None:
+        """None when it has none."""
+        limit = self.project.budget_micros
+        return None if limit is None else Budget(limit, self.costs.committed_micros)
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,7 @@ async def get_project(database: Database, reference: str) -> CountedProject:
     """By id or name. Raises RejectedError (`not_found`)."""
     async with database.transaction() as tx:
         project = await find_project(tx, reference)
-        counts = await tx.projects.scene_counts([project.id])
-        return CountedProject(project, counts.get(project.id, 0))
+        return (await _counted(tx, [project]))[0]
 
 
 async def list_projects(database: Database, paging: Paging | None = None) -> Page[CountedProject]:
@@ -51,8 +60,7 @@ async def list_projects(database: Database, paging: Paging | None = None) -> Pag
     part = paging or Paging()
     async with database.transaction() as tx:
         rows, total = await tx.projects.page(limit=part.limit, offset=part.offset)
-        counts = await tx.projects.scene_counts([row.id for row in rows])
-    return Page([CountedProject(row, counts.get(row.id, 0)) for row in rows], total, part.limit, part.offset)
+        return Page(await _counted(tx, rows), total, part.limit, part.offset)
 
 
 async def replace_project(
@@ -127,7 +135,7 @@ async def reorder_scenes(
 async def create_project(tx: Transaction, draft: ProjectDraft) -> Project:
     """`add_project` within a transaction."""
     await _check_free(tx, draft)
-    return await tx.projects.add(Project(**draft.model_dump()))
+    return await tx.projects.add(Project(**columns(draft)))
 
 
 async def change_project(
@@ -138,7 +146,7 @@ async def change_project(
     check_version(project, expected_version)
     draft = merged(ProjectDraft, project, changes, without=())
     await _check_free(tx, draft, besides=project.id)
-    return project, edit(project, draft.model_dump())
+    return project, edit(project, columns(draft))
 
 
 async def lock_project(tx: Transaction, reference: str) -> Project:
@@ -149,6 +157,13 @@ async def lock_project(tx: Transaction, reference: str) -> Project:
         return await tx.projects.get(project_id, lock=True)
 
     return await required("project", found.id, lock)
+
+
+async def _counted(tx: Transaction, projects: list[Project]) -> list[CountedProject]:
+    ids = [project.id for project in projects]
+    counts = await tx.projects.scene_counts(ids)
+    sums = totals(await tx.ledger.lines(LedgerFilter(), Owners("project_id", ids)), lambda line: line.owner)
+    return [CountedProject(each, counts.get(each.id, 0), sums.get(each.id, Costs())) for each in projects]
 
 
 async def _check_free(tx: Transaction, draft: ProjectDraft, besides: str | None = None) -> None:

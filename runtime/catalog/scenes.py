@@ -13,7 +13,7 @@ from models.enums import AssetKind, FailureCode, SceneStatus
 from models.inputs import AssetDraft, IdentityDraft, Paging, SceneDraft
 from models.tables import Asset, Scene
 from runtime.catalog.assets import Limits, asset_of, find_asset, store_file
-from runtime.catalog.edits import Page, check_version, edit, in_transaction, merged, required
+from runtime.catalog.edits import Page, check_version, columns, edit, in_transaction, merged, required
 from runtime.catalog.identities import find_identity
 from runtime.catalog.projects import find_project, lock_project
 from store.database import Database, Transaction
@@ -116,7 +116,7 @@ async def create_scene(tx: Transaction, draft: SceneDraft, kept: ArtifactRef | N
     """`add_scene` within a transaction; `kept` is the headshot file when it is stored already."""
     references = await _resolved(tx, draft, REFERENCES, kept)
     await _check(tx, draft, references["identity_id"])
-    return await tx.scenes.add(Scene(**draft.model_dump(exclude=set(REFERENCES)), **references))
+    return await tx.scenes.add(Scene(**columns(draft, without=REFERENCES), **references))
 
 
 async def change_scene(
@@ -136,7 +136,7 @@ async def change_scene(
     draft = merged(SceneDraft, scene, changes, without=REFERENCES)
     await _check(tx, draft, references.get("identity_id", scene.identity_id), besides=scene.id)
     _check_under_way(scene, references)
-    return scene, edit(scene, draft.model_dump(exclude=set(REFERENCES)) | references)
+    return scene, edit(scene, columns(draft, without=REFERENCES) | references)
 
 
 async def _locked(tx: Transaction, reference: str) -> Scene:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from activities.anchor import without_query
@@ -22,6 +23,8 @@ _ENVIRONMENT = {
     "safety_checker": "safety_checker",
     "max_speech_seconds": "max_speech_seconds",
     "lipsync_model": "lipsync_model",
+    "scene_budget_usd": "scene_budget_usd",
+    "monthly_budget_usd": "monthly_budget_usd",
 }
 
 
@@ -98,6 +101,8 @@ def _effective(key: str, row: SystemSetting | None, settings: Settings) -> Effec
         return EffectiveSetting(key, row.value, Source.DATABASE, row.version, row.updated_at)
     name = _ENVIRONMENT[key]
     value = getattr(settings, name)
+    if isinstance(value, Decimal):
+        value = str(value)
     if isinstance(value, str) and value.startswith(("http://", "https://")):
         value = without_query(value)
     source = Source.ENVIRONMENT if name in settings.model_fields_set else Source.DEFAULT
