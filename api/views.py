@@ -224,6 +224,12 @@ class SettingsView(View):
     items: list[SettingView]
 
 
+class TakenView(View):
+    """A webhook was taken, whether or not it said anything new."""
+
+    status: str = Field(examples=["taken"])
+
+
 class HealthView(View):
     """The process answers."""
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from activities.anchor import AnchorActivities
 from activities.assembly import AssemblyActivities
+from activities.budgets import Budgets
 from activities.collecting import Collector, JobProviders
 from activities.jobs import JobActivities
 from activities.loras import LoraLinks
@@ -34,6 +35,7 @@ from providers.signatures import FalSignatures
 from providers.sync_so import SyncLipsyncProvider
 from providers.web import GuardedWebFetcher
 from runtime.settings import Settings
+from runtime.webhooks import callback_url
 from store.database import Database
 from store.objects.local import LocalObjectStore
 from store.objects.port import ObjectStore
@@ -126,7 +128,8 @@ def lora_links(parts: Parts) -> LoraLinks:
 
 def purchases_of(parts: Parts) -> Purchases:
     """The one way to buy."""
-    return Purchases(parts.database, parts.objects, parts.settings.unknown_policies())
+    budgets = Budgets(parts.settings.for_planning(search_attributes=False))
+    return Purchases(parts.database, parts.objects, parts.settings.unknown_policies(), budgets)
 
 
 def collector_of(parts: Parts) -> Collector:
@@ -151,6 +154,7 @@ def job_activities(parts: Parts) -> JobActivities:
         providers=parts.jobs,
         links=lora_links(parts),
         url_lifetime=timedelta(hours=parts.settings.vendor_url_hours),
+        callback_of=callback_url(parts.settings),
     )
 
 
