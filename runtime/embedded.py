@@ -35,6 +35,7 @@ STUDIO_KEYS = {
     "FAL_KEY": "studio:studio",
     "ELEVENLABS_API_KEY": "studio",
     "SYNC_API_KEY": "studio",
+    "SYNC_WEBHOOK_SECRET": "whsec_studio",
 }  # the studio takes any key; these open nothing else
 
 # TEMPORAL.md's measured set: WAL survives a killed process at no cost, the queue reads are not throttled to 20/s.
@@ -81,7 +82,7 @@ async def embedded(
         processes = Processes(data_dir / "logs", held_open=(lock.fileno(),))
         try:
             async with _choosing_ports():
-                running = await _start(data_dir, processes, picture, ports)
+                running = await _start(data_dir, processes, picture, ports, api=api)
                 if api:
                     await _start_api(running)
             yield running
@@ -90,10 +91,12 @@ async def embedded(
             await processes.stop()
 
 
-async def _start(data_dir: Path, processes: Processes, picture: str, preferred: Mapping[str, int]) -> Embedded:
+async def _start(
+    data_dir: Path, processes: Processes, picture: str, preferred: Mapping[str, int], *, api: bool
+) -> Embedded:
     ports = {name: free_port(port) for name, port in preferred.items()}
     urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
-    environment = _environment(data_dir, ports, urls)
+    environment = _environment(data_dir, ports, urls) | {"DEVATAR_PUBLIC_URL": urls["api"] if api else ""}
     everything = {**os.environ, **environment}
     await asyncio.to_thread(_write_environment, data_dir / ENV_FILE, environment)
     await asyncio.to_thread(upgrade, environment["DATABASE_URL"])
@@ -102,6 +105,7 @@ async def _start(data_dir: Path, processes: Processes, picture: str, preferred: 
         "studio",
         *(sys.executable, "-m", "studio", "--port", str(ports["studio"])),
         *("--data", data_dir / "studio", "--picture", picture),
+        *("--webhook-secret", environment["SYNC_WEBHOOK_SECRET"]),
         environment=everything,
     )
     files = await processes.start(
@@ -139,6 +143,7 @@ def _environment(data_dir: Path, ports: dict[str, int], urls: dict[str, str]) ->
         "DEVATAR_API_PORT": str(ports["api"]),
         "FAL_QUEUE_URL": f"{studio}/fal-queue",
         "FAL_RUN_URL": f"{studio}/fal-run",
+        "FAL_JWKS_URL": f"{studio}/fal-queue/.well-known/jwks.json",
         "ELEVENLABS_BASE_URL": f"{studio}/elevenlabs",
         "SYNC_BASE_URL": f"{studio}/sync",
         "KLING_BASE_URL": f"{studio}/kling",

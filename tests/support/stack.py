@@ -95,11 +95,13 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, picture: str, ports: Mapping[str, int] = ANY_PORTS) -> AsyncGenerator[Stack]:
-    """Everything started, and stopped after the block."""
+async def running_stack(
+    folder: Path, picture: str, ports: Mapping[str, int] = ANY_PORTS, *, api: bool = False
+) -> AsyncGenerator[Stack]:
+    """Everything started, the HTTP API only when told so, and stopped after the block."""
     counter = iter(range(1, 1_000_000))
     async with (
-        embedded(folder, picture=picture, ports=ports) as servers,
+        embedded(folder, picture=picture, ports=ports, api=api) as servers,
         assembled(load_settings(servers.environment)) as parts,
     ):
         yield Stack(servers, parts, lambda: next(counter))
