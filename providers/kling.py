@@ -12,7 +12,7 @@ from domain.video_models import VIDEO_MODELS
 from models.enums import FailureCode, Provider
 from models.requests import VideoRequest
 from providers.errors import Delivery, ProviderError
-from providers.http_errors import calling, gone, parse, redact, refusal, unreadable
+from providers.http_errors import answer_lost, calling, gone, parse, redact, refusal, unreadable
 from providers.ports import Finished, UrlOf, Waiting
 
 VENDOR = Provider.KLING.value
@@ -45,7 +45,7 @@ _CODES = {
     5001: FailureCode.PROVIDER_UNAVAILABLE,
     5002: FailureCode.PROVIDER_UNAVAILABLE,
 }
-_INVALID_PARAMETERS = "1201"  # also the answer to an external id that is taken, and to one that is unknown
+_INVALID_PARAMETERS = "1201"  # also the answer to an external id that is taken
 _NO_TASK = "1203"
 
 
@@ -119,8 +119,17 @@ class KlingVideoProvider:
         return envelope.data.task_id
 
     async def recover(self, request: VideoRequest, *, key: str, url_of: UrlOf) -> str | None:
-        """Find the task by its external id; None when Kling knows none."""
-        return await self._find(key)
+        """Find the task by its external id; None only when Kling says that there is none.
+
+        Raises `outcome_unknown` when Kling refuses the question itself. None is safe even while the vendor is still at
+        work on the lost request: the next submit bears the same id, which can be used but once.
+        """
+        try:
+            return await self._find(key)
+        except ProviderError as error:
+            if error.vendor_code == _INVALID_PARAMETERS:
+                raise answer_lost(VENDOR, f"cannot tell whether the task was created: {error.detail}") from None
+            raise
 
     async def poll(self, request: VideoRequest, request_id: str) -> Waiting | Finished:
         """Ask once. A failed task carries no code, only a message: the job ended as `unknown`."""
@@ -152,7 +161,7 @@ class KlingVideoProvider:
         try:
             return (await self._task(key)).task_id
         except ProviderError as error:
-            if error.vendor_code in (_NO_TASK, _INVALID_PARAMETERS):
+            if error.vendor_code == _NO_TASK:
                 return None
             raise
 

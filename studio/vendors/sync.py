@@ -233,12 +233,7 @@ class Sync:
             case "unauthorized":
                 return JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401)
             case "idempotency_outcome_unknown":
-                last = next(
-                    reversed([job.id for job in self._context.store.jobs.values() if job.provider == self.name]), None
-                )
-                return error(
-                    409, "The first request's outcome is not known", "IDEMPOTENCY_OUTCOME_UNKNOWN", generationId=last
-                )
+                return error(409, "The first request's outcome is not known", "IDEMPOTENCY_OUTCOME_UNKNOWN")
             case _:
                 status = int(parameters.get("status", 500))
                 return error(status, "Internal server error", "internal_error", headers=headers)

@@ -45,5 +45,4 @@ async def test_one_request_whatever_comes_back(operation: str, bench: Bench) -> 
         assert caught.value.delivery in (Delivery.NOTHING_BOUGHT, Delivery.ANSWER_LOST)
         requests = bench.studio.requests(provider)
         sent[f"{fault} {parameters}"] = sum(request["method"] == "POST" for request in requests)
-        assert len(bench.studio.bill(provider)) <= 1
-    assert set(sent.values()) == {1}, sent
+    assert {case: count for case, count in sent.items() if count != 1} == {}
