@@ -12,8 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from models.enums import ApiScope, JobState, LogLevel, Provider, Step
+from domain.jobs import IllegalMoveError
+from models.enums import ApiScope, FailureCode, JobState, LogLevel, Provider, Step
 from models.tables import ProviderJob
+from providers.errors import Delivery, ProviderError
+from runtime.wiring import purchases_of
 from studio.webhooks import fal_headers, sync_headers
 from tests.api.conftest import LOCAL, Api, opened_api, settings_for
 from tests.api.test_catalog import code_of
@@ -75,6 +78,11 @@ async def reloaded(api: Api, job: ProviderJob) -> ProviderJob:
         return await tx.jobs.get(job.id)
 
 
+async def never() -> str | None:
+    """The vendor is not to be asked."""
+    raise AssertionError("the vendor was asked for a job that it has announced")
+
+
 async def fal_says(api: Api, job_id: str, request_id: str = ID, **changed: Any) -> httpx.Response:
     """Deliver as fal does; `headers` and `content` replace what was signed."""
     body = json.dumps({"request_id": request_id, "status": "OK", "payload": {"video": {"url": "x"}}}).encode()
@@ -101,6 +109,36 @@ async def test_a_webhook_resolves_a_purchase(hooked: Api, state: S) -> None:
     async with hooked.services.database.transaction() as tx:
         rows = await tx.logs.of_scene(job.scene_id)
     assert [row.message for row in rows] == [f"video 1 by {job.model} accepted"]
+
+
+async def test_a_webhook_may_come_before_the_answer(sqlite_hooked: Api) -> None:
+    """The answer then says the same again."""
+    job, shop = await purchase(sqlite_hooked, S.INTENT), purchases_of(sqlite_hooked.services.parts)
+
+    async def send() -> str:
+        assert (await fal_says(sqlite_hooked, job.id)).status_code == 200
+        return ID
+
+    await shop.accept(job, await shop.attempt(job, send, never))
+    now = await reloaded(sqlite_hooked, job)
+
+    assert (now.state, now.request_id) == (S.ACCEPTED, ID)
+    async with sqlite_hooked.services.database.transaction() as tx:
+        assert len(await tx.logs.of_scene(job.scene_id)) == 1
+
+
+async def test_a_webhook_may_come_before_the_answer_is_lost(sqlite_hooked: Api) -> None:
+    """What it told stays, so that the attempt is repeated and finds the job accepted."""
+    job, shop = await purchase(sqlite_hooked, S.INTENT), purchases_of(sqlite_hooked.services.parts)
+
+    async def send() -> str:
+        assert (await fal_says(sqlite_hooked, job.id)).status_code == 200
+        raise ProviderError(FailureCode.TIMED_OUT, "no answer", delivery=Delivery.ANSWER_LOST)
+
+    with pytest.raises(IllegalMoveError):
+        await shop.attempt(job, send, never)
+
+    assert (await reloaded(sqlite_hooked, job)).state == S.ACCEPTED
 
 
 @pytest.mark.parametrize("state", [S.ACCEPTED, S.SUCCEEDED, S.STORED, S.FAILED, S.CANCELED])

@@ -32,7 +32,9 @@ async def test_a_scene_finishes_though_two_answers_were_lost(hooked: Stack) -> N
         await hooked.control("POST", "/control/faults", json={"operation": "submit"} | fault)
     identity = await hooked.identity()
     scene = await hooked.scene("Lost and found.", identity=identity.name, generation_mode="digital-twin")
-    result = await hooked.film(scene)
+    run = await hooked.start(scene)
+    result = await run.result()
+    history = await run.fetch_history()
     jobs = await hooked.jobs(scene)
     faults = (await hooked.control("GET", "/control/faults"))["faults"]
     async with hooked.parts.database.transaction() as tx:
@@ -48,4 +50,5 @@ async def test_a_scene_finishes_though_two_answers_were_lost(hooked: Stack) -> N
         if job.step in (Step.IMAGE, Step.VIDEO):
             assert {f"{job.idempotency_key}:lost", f"{job.idempotency_key}:accepted"} <= set(events)
     assert not [event for event in events if "second-job" in event]
+    assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events) == 2
     assert "was refused" not in (hooked.servers.data_dir / "logs" / "api.log").read_text()
