@@ -53,6 +53,10 @@ class Budgets:
         return [cap for cap in caps if cap]
 
 
+DATABASE_ONLY = Budgets(PlanSettings())
+"""Those that people wrote down for scenes and projects, and the settings in the database."""
+
+
 def _of_scene(scene: Scene, settings: PlanSettings) -> Cap | None:
     limit = scene_limit(scene.budget_micros, settings)
     remedy = f"Raise it with `starter.py scene edit {scene.name} --budget USD`, {NEXT}"

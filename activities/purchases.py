@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from activities import journal
+from activities.budgets import DATABASE_ONLY, Budgets
 from activities.journal import Entry
 from activities.purchase_log import (
     accepted_entry,
@@ -72,14 +73,19 @@ class Purchases:
     """Moves purchases through their states, each move in a transaction of its own together with its log row."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, policies: Mapping[Step, UnknownPolicy] = DEFAULTS
+        self,
+        database: Database,
+        objects: ObjectStore,
+        policies: Mapping[Step, UnknownPolicy] = DEFAULTS,
+        budgets: Budgets = DATABASE_ONLY,
     ) -> None:
         self._database = database
         self._objects = objects
         self._policies = policies
+        self._budgets = budgets
 
     async def begin(self, wanted: Wanted) -> ProviderJob:
-        """The step's own unfinished purchase, else a stored result of the same thing, else a new INTENT."""
+        """The step's unfinished purchase, else a stored result, else a new INTENT. Raises RejectedError over budget."""
         order = wanted.order()
         async with self._database.transaction() as tx:
             job = await tx.jobs.find_open(order)
@@ -91,6 +97,7 @@ class Purchases:
             return stored
         try:
             async with self._database.transaction() as tx:
+                await self._budgets.check(tx, order)
                 return await tx.jobs.add_intent(order)
         except IntegrityError:  # another attempt of the same activity claimed it a moment ago
             async with self._database.transaction() as tx:
@@ -168,8 +175,7 @@ class Purchases:
     async def fail(self, job: ProviderJob, error: ProviderError) -> None:
         """The purchase is over without a result; what the vendor charged for it all the same is booked."""
         cost = _cost_of_failure(job, error)
-        entry = failed_entry(job, error)
-        await self.move(job, JobState.FAILED, entry=entry, actual_cost_micros=cost, **_error(error))
+        await self.move(job, JobState.FAILED, entry=failed_entry(job, error), actual_cost_micros=cost, **_error(error))
 
     async def cancel(self, job: ProviderJob, error: ProviderError | None = None) -> None:
         """The purchase was stopped: before it was sent, or by the vendor, whose `error` says what it charged."""
@@ -187,17 +193,15 @@ class Purchases:
     def wait_for_answer(self, job: ProviderJob, error: ProviderError) -> PurchaseWait:
         """What a run does about its purchase in UNKNOWN: look again later, by the step's policy."""
         policy = self._policy_of(job)
-        age_s = _age_s(job)
-        pause = min(error.retry_after_s or LONGEST_RECHECK_S, recheck_s(age_s, policy))
+        pause = min(error.retry_after_s or LONGEST_RECHECK_S, recheck_s(_age_s(job), policy))
         if policy.rebuy_after is not None:
             then = f"it is bought again {policy.rebuy_after.total_seconds():g} s after it was sent"
         elif error.code is FailureCode.OUTCOME_UNKNOWN:
             then = f"it waits for a person (`starter.py jobs give-up {job.idempotency_key}`) or the vendor's webhook"
         else:
             then = f"{job.provider} is asked again"
-        return PurchaseWait(
-            reason=f"{job.provider}'s answer to {job.idempotency_key} was lost: {error.detail}; {then}", recheck_s=pause
-        )
+        reason = f"{job.provider}'s answer to {job.idempotency_key} was lost: {error.detail}; {then}"
+        return PurchaseWait(reason=reason, recheck_s=pause)
 
     async def _written_off_by_policy(self, job: ProviderJob) -> bool:
         after = self._policy_of(job).rebuy_after

@@ -8,6 +8,7 @@ from activities.loras import current_settings
 from domain.failures import user_message
 from domain.identity import EffectiveIdentity, as_used
 from domain.prompts import build_identity_prompt
+from domain.rejections import RejectedError
 from domain.scene_plan import FLUX_LORA, GUIDANCE, STEPS
 from models.artifacts import ArtifactRef, LoraReport
 from models.enums import AspectRatio, FailureCode, Provider
@@ -172,6 +173,10 @@ async def _check_picture(
             bought = await _draw_alone(parts, used, _picture(used, report, settings))
     except ProviderError as error:
         return _failed(error.code, error.detail), None
+    except RejectedError as error:
+        if error.code is not FailureCode.BUDGET_EXCEEDED:
+            raise
+        return _failed(error.code, str(error)), None
     except TimeoutError:
         return _failed(FailureCode.TIMED_OUT, "the picture is not done yet: the next test collects it"), None
     message = "The picture was bought before, with the same LoRA" if bought.reused else "The picture was made"
