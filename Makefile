@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts migrate lock clean
+.PHONY: help demo test check format lint types contracts migrate drill drill-long lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +10,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Two processes, for the two cores that CI has; each starts the servers that its tests ask for.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2
 
-export SCRIPT SCRIPT_FILE KEEP PICTURE
+export SCRIPT SCRIPT_FILE KEEP PICTURE SEED
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo ## Film the example scene; SCRIPT="..." or SCRIPT_FILE=path says something else, KEEP=1 leaves servers up
 	@$(BIN)/python starter.py demo $${SCRIPT:+--script "$$SCRIPT"} $${SCRIPT_FILE:+--script-file "$$SCRIPT_FILE"} \
@@ -44,6 +44,12 @@ contracts: $(VENV)/.dev ## Check which folder may import which
 
 migrate: $(VENV)/.demo ## Bring the database of DATABASE_URL to the newest schema
 	@$(BIN)/python -m runtime.migrate
+
+drill: $(VENV)/.dev ## Kill workers and servers at every crash point and judge by the vendors' bill; SEED=7 replays a random run
+	@$(BIN)/python -m bench.chaos $${SEED:+--seed "$$SEED"}
+
+drill-long: $(VENV)/.dev ## The same at every point of every paid step, with 200 random runs; takes about an hour
+	@$(BIN)/python -m bench.chaos --long
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --quiet

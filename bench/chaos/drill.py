@@ -38,6 +38,7 @@ async def _batch(stage: Stage, batch: Batch, draw: random.Random, tell: Tell) ->
     async def one(run: Run) -> Filmed:
         async with room:
             filmed = await film(stage, run)
+            filmed.disturbed = batch.misfortune is not Misfortune.NONE
         tell(f"  {run.name}: {filmed.took_s:.0f} s, {filmed.deaths} deaths")
         return filmed
 

@@ -25,7 +25,7 @@ from tests.support.studio import KLING_ACCESS_KEY, KLING_SECRET_KEY
 PATIENCE_S = 300.0
 LOOK_S = 0.2
 UNKNOWN_IMAGE = "rebuy_after:5"
-SPEECH_TIMEOUT_S = "20"  # so long an order that the vendor does not list may still be at work
+SPEECH_TIMEOUT_S = "10"  # so long an order that the vendor does not list may still be at work
 ELEVENLABS, FAL, KLING, SYNC = (provider.value for provider in Provider)
 
 # The models of a run whose answer gets lost are nobody else's, so that the studio's fault falls on it alone.
@@ -48,7 +48,9 @@ class Filmed:
     token: str
     took_s: float = 0.0
     deaths: int = 0
+    exits: int = 0  # of workers that nobody killed
     in_time: bool = True
+    disturbed: bool = False  # a server was killed meanwhile
     held: list[str] = field(default_factory=list[str])  # purchases that waited for a person, and said so
     silent: list[str] = field(default_factory=list[str])  # purchases that waited for a person without a word
 
@@ -75,6 +77,7 @@ async def film(stage: Stage, run: Run) -> Filmed:
             keeper.close()
     filmed.took_s = time.monotonic() - began
     filmed.deaths = sum(keeper.deaths for keeper in keepers)
+    filmed.exits = sum(keeper.exits for keeper in keepers)
     return filmed
 
 
@@ -151,6 +154,7 @@ def _settings(stage: Stage, run: Run, number: int) -> dict[str, str]:
         "DEVATAR_TASK_QUEUE": _queue(number),
         "DEVATAR_UNKNOWN_IMAGE": UNKNOWN_IMAGE,
         "DEVATAR_SPEECH_TIMEOUT_SECONDS": SPEECH_TIMEOUT_S,
+        "DEVATAR_RECONCILE_MINUTES": "0",  # no queue of the drill outlives its scene
     }
     if run.video is Provider.KLING:
         chosen |= {"KLING_ACCESS_KEY": KLING_ACCESS_KEY, "KLING_SECRET_KEY": KLING_SECRET_KEY}

@@ -12,7 +12,7 @@ import httpx
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from activities.jobs import JobProviders
+from activities.collecting import JobProviders
 from bench.chaos.plan import Point
 from bench.chaos.trigger import Trigger, paid_step
 from bench.chaos.watched import Watched

@@ -46,6 +46,7 @@ def judge(evidence: Evidence) -> Verdict:
     _judge_objects(verdict, evidence)
     _judge_end(verdict, evidence)
     _judge_log(verdict, evidence)
+    _judge_drill(verdict, evidence)
     return verdict
 
 
@@ -69,7 +70,7 @@ def _judge_step(verdict: Verdict, step: Step, rows: list[ProviderJob], jobs: lis
         verdict.billed_micros += job.price
         row = known.pop(job.request_id, None)
         if row is not None:
-            excused += row.state in _ENDED
+            excused += row.state in _ENDED or row.written_off_at is not None
             _judge_pair(verdict, job, row)
         elif doubtful:
             excused += 1
@@ -150,6 +151,17 @@ def _judge_log(verdict: Verdict, evidence: Evidence) -> None:
     verdict.findings += [
         f"log: {message!r} is there {count} times" for (_, message), count in messages.items() if count > allowed
     ]
+
+
+def _judge_drill(verdict: Verdict, evidence: Evidence) -> None:
+    """A run proves nothing unless what it is about has happened."""
+    run, filmed = evidence.filmed.run, evidence.filmed
+    if filmed.deaths < len(run.crashes):
+        _note(verdict, f"{filmed.deaths} of {len(run.crashes)} crashes happened")
+    if run.lost and not run.sabotage and not any(row.event_key.endswith(":lost") for row in evidence.logs):
+        _note(verdict, "no answer was lost")
+    if filmed.exits and not filmed.disturbed:
+        _note(verdict, f"{filmed.exits} workers ended by themselves")
 
 
 def _take(doubtful: list[ProviderJob], job: VendorJob) -> ProviderJob:

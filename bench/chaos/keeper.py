@@ -1,6 +1,7 @@
 """Keeps worker processes running, as a service manager would: one that dies is started again."""
 
 import multiprocessing
+import signal
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 
@@ -13,10 +14,11 @@ _FORKS.set_forkserver_preload(["bench.chaos.worker"])
 
 @dataclass
 class Keeper:
-    """One worker process, started again whenever it has died; `deaths` counts how often that was."""
+    """One worker process, started again whenever it has died: `deaths` by SIGKILL, `exits` in any other way."""
 
     assignment: Assignment
     deaths: int = 0
+    exits: int = 0
     _process: ForkServerProcess | None = field(default=None, init=False)
 
     def keep(self) -> None:
@@ -24,7 +26,9 @@ class Keeper:
         if self._process is not None:
             if self._process.is_alive():
                 return
-            self.deaths += 1
+            killed = self._process.exitcode == -signal.SIGKILL
+            self.deaths += killed
+            self.exits += not killed
             self._process.close()
         self._process = _FORKS.Process(target=main, args=(self.assignment,), daemon=True)
         self._process.start()

@@ -7,7 +7,7 @@ from models.enums import JobState
 from models.progress import SceneProgress
 from models.tables import ProviderJob, Scene
 from runtime.decisions import give_up
-from runtime.launching import SceneHandle
+from runtime.launching import SceneHandle, tell_purchase_changed
 from tests.support.stack import Stack
 from workflows.generate_scene import GenerateSceneWorkflow
 
@@ -45,6 +45,7 @@ class Person:
         if FOR_A_PERSON in says and key in says:
             self.held.append(key)
             await give_up(self.stack.parts.database, key, "the drill's person decided so")
+            await tell_purchase_changed(self.stack.servers.client, self.scene.id)
         elif "answer" in says:  # it is said to be lost, and what comes next
             self._since[key] = time.monotonic()
         elif time.monotonic() - self._since.setdefault(key, time.monotonic()) > PATIENCE_S and key not in self.silent:

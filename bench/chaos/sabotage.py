@@ -11,7 +11,7 @@ from unittest.mock import patch
 import fal_client.client
 from temporalio import activity
 
-from activities.jobs import JobProviders
+from activities.collecting import JobProviders
 from activities.purchases import Purchases
 from bench.chaos.watched import Watched
 from models.enums import JobState
@@ -58,7 +58,7 @@ def _keyless(vendor: Any) -> Any:
 def _late_intents(stack: ExitStack) -> None:
     """INTENT and SENT exist in memory alone, until there is something to say about the vendor's answer."""
     orders: dict[str, Any] = {}
-    begin, move = Purchases.begin, Purchases.move
+    begin, move, accept = Purchases.begin, Purchases.move, Purchases.accept
 
     async def lazy_begin(self: Any, wanted: Any, *given: Any, **named: Any) -> ProviderJob:
         order = wanted.order()
@@ -70,22 +70,27 @@ def _late_intents(stack: ExitStack) -> None:
         orders[job.id] = order
         return job
 
+    async def write(purchases: Any, job: ProviderJob) -> None:
+        order = orders.pop(job.id, None)
+        if order is not None:
+            async with purchases._database.transaction() as tx:
+                written = await tx.jobs.add_intent(order)
+                await tx.jobs.move(written.id, JobState.SENT)
+            job.id = written.id
+
     async def lazy_move(self: Any, job: ProviderJob, *states: JobState, **named: Any) -> ProviderJob:
-        order = orders.get(job.id)
-        if order is None:
-            return await move(self, job, *states, **named)
-        if set(states) <= {JobState.INTENT, JobState.SENT}:
+        if job.id in orders and set(states) <= {JobState.INTENT, JobState.SENT}:
             job.state = states[-1]
             return job
-        del orders[job.id]
-        async with self._database.transaction() as tx:
-            written = await tx.jobs.add_intent(order)
-            await tx.jobs.move(written.id, JobState.SENT)
-        job.id = written.id
+        await write(self, job)
         return await move(self, job, *states, **named)
 
-    stack.enter_context(patch.object(Purchases, "begin", lazy_begin))
-    stack.enter_context(patch.object(Purchases, "move", lazy_move))
+    async def late_accept(self: Any, job: ProviderJob, *given: Any, **named: Any) -> ProviderJob:
+        await write(self, job)
+        return await accept(self, job, *given, **named)
+
+    for name, instead in (("begin", lazy_begin), ("move", lazy_move), ("accept", late_accept)):
+        stack.enter_context(patch.object(Purchases, name, instead))
 
 
 def _columns(order: Any) -> dict[str, Any]:
