@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.views import FailureView, View
+from api.views import CostsView, FailureView, View
 from models.enums import AnchorSource, FailureCode, GenerationMode, LogLevel, LogStep, SceneStatus, Step, StepState
 
 
@@ -59,10 +59,10 @@ class JobView(View):
 
 
 class JobsView(View):
-    """The purchases of one scene, and what all of its runs cost so far, in millionths of a dollar."""
+    """The purchases of one scene, and what all of its runs cost so far."""
 
     items: list[JobView]
-    spent_micros: int
+    costs: CostsView
 
 
 class StartedView(View):

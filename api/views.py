@@ -18,8 +18,11 @@ from models.enums import (
     SceneStatus,
     Source,
 )
-from models.tables import Asset, Project, Scene
+from models.money import usd_text
+from models.tables import Asset, Scene
+from runtime.catalog.costs import SceneMoney
 from runtime.catalog.edits import Page
+from runtime.catalog.projects import CountedProject
 
 Item = TypeVar("Item")
 
@@ -70,22 +73,47 @@ class PageView(View, Generic[Item]):
         return cls(items=items, total=page.total, limit=page.limit, offset=page.offset)
 
 
+class CostsView(View):
+    """Sums in millionths of a dollar: charged; bought but not delivered; perhaps charged for nothing; not bought again.
+
+    `unknownCount` is the number of purchases whose charge a person could look up at the vendor.
+    """
+
+    spent_micros: int
+    in_flight_micros: int
+    unknown_micros: int
+    saved_micros: int
+    unknown_count: int
+
+
+class BudgetView(View):
+    """What may be spent, what of it is spent or may have to be paid, and what is left, in millionths of a dollar."""
+
+    limit_micros: int
+    committed_micros: int
+    left_micros: int
+
+
 class ProjectView(View):
-    """Scenes that belong together; `version` is the ETag."""
+    """Scenes that belong together; `version` is the ETag, `costs` are those of all scenes that were ever in it."""
 
     id: str
     name: str
     display_name: str
     description: str | None
+    budget_usd: str | None
     scene_count: int
+    costs: CostsView
+    budget: BudgetView | None
     version: int
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: Project, scene_count: int) -> Self:
-        """The row with the count."""
-        return cls.from_row(row, scene_count=scene_count)
+    def of(cls, item: CountedProject) -> Self:
+        """The row with what was counted and added up."""
+        facts = {"scene_count": item.scene_count, "costs": item.costs, "budget": item.budget}
+        return cls.from_row(item.project, budget_usd=_usd(item.project.budget_micros), **facts)
 
 
 class DeletedProjectView(View):
@@ -118,7 +146,10 @@ class FailureView(View):
 
 
 class SceneView(View):
-    """What is to be filmed, and what became of it; `version` is the ETag and counts edits, not runs."""
+    """What is to be filmed, and what became of it; `version` is the ETag and counts edits, not runs.
+
+    `budgetUsd` is the scene's own; `budget` the one that applies, which may be that of the settings.
+    """
 
     id: str
     name: str
@@ -139,6 +170,9 @@ class SceneView(View):
     voice_id: str | None
     seed: int | None
     generation_mode: GenerationMode | None
+    budget_usd: str | None
+    costs: CostsView
+    budget: BudgetView | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -169,9 +203,14 @@ class SceneView(View):
     artifacts: dict[str, ArtifactView | list[ArtifactView]]
 
     @classmethod
-    def of(cls, row: Scene) -> Self:
-        """The row; its failure as one value."""
-        return cls.from_row(row, headshot_url=shown(row.headshot_url), failure=failure_of(row))
+    def of(cls, row: Scene, money: SceneMoney) -> Self:
+        """The row with its money; its failure as one value."""
+        facts = {"costs": money.costs, "budget": money.budget, "budget_usd": _usd(row.budget_micros)}
+        return cls.from_row(row, headshot_url=shown(row.headshot_url), failure=failure_of(row), **facts)
+
+
+def _usd(micros: int | None) -> str | None:
+    return None if micros is None else usd_text(micros)
 
 
 def failure_of(row: Scene) -> FailureView | None:

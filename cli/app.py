@@ -11,6 +11,7 @@ import typer
 from cli import (
     apikeys,
     assets,
+    costs,
     identities,
     identity_checks,
     jobs,
@@ -37,6 +38,7 @@ for command in (runs.generate, runs.status, logs.logs, runs.cancel):
 scenes.app.command("import")(portable.bring_scenes)
 identities.app.command("test")(identity_checks.check)
 identities.app.command("status")(identity_checks.status)
+app.command("cost")(costs.cost)
 app.command("export")(portable.export)
 app.command("import")(portable.bring)
 app.add_typer(identities.app, name="identity")

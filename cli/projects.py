@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.costs import money_document, money_facts
 from cli.inputs import changes_of, draft_of
 from cli.options import FieldsFile, IfVersion, ProjectOptions, Reset, taking
 from cli.output import AsJson, clock, print_facts, print_json, print_table, row_document, run, say
@@ -73,9 +74,10 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
     if as_json:
         print_json(_counted_document(counted) | {"scenes": [_scene_entry(scene) for scene in scenes]})
         return
-    document = row_document(counted.project, "created_at", "updated_at")
+    document = row_document(counted.project, "budget_micros", "created_at", "updated_at")
     print_facts((name.replace("_", " "), value) for name, value in document.items())
     print_facts([("created", clock(counted.project.created_at)), ("updated", clock(counted.project.updated_at))])
+    print_facts(money_facts(counted.costs, counted.budget))
     _print_order(scenes)
 
 
@@ -151,7 +153,8 @@ def _tell(project: Project, done: str, *, as_json: bool) -> None:
 
 
 def _counted_document(counted: CountedProject) -> dict[str, Any]:
-    return row_document(counted.project) | {"scene_count": counted.scene_count}
+    money = money_document(counted.costs, counted.budget)
+    return row_document(counted.project) | {"scene_count": counted.scene_count} | money
 
 
 def _scene_entry(scene: Scene) -> dict[str, Any]:

@@ -4,24 +4,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.anchor import without_query
+from cli.costs import money_document, money_facts
 from cli.films import Place, place_lines
 from cli.jobs import job_document, print_jobs
 from cli.output import clock, print_facts, print_table, row_document, say
 from models.artifacts import ArtifactRef
 from models.enums import SceneStatus
 from models.tables import IdentityProfile, Project, ProviderJob, Scene
-from workflows.visibility import dollars
+from runtime.catalog.costs import SceneMoney
 
 
 @dataclass(frozen=True)
 class SceneRecord:
-    """A scene with what belongs to it; `spent_micros` is booked for all of its runs."""
+    """A scene with what belongs to it; `money` is that of all of its runs."""
 
     scene: Scene
     identity: IdentityProfile | None
     project: Project | None
     jobs: list[ProviderJob]
-    spent_micros: int
+    money: SceneMoney
     film: Place | None
 
 
@@ -34,7 +35,7 @@ def scene_document(record: SceneRecord) -> dict[str, Any]:
         "identity": record.identity.name if record.identity else None,
         "project": record.project.name if record.project else None,
         "film": record.film,
-        "spent_micros": record.spent_micros,
+        **money_document(record.money.costs, record.money.budget),
         "purchases": [job_document(job) for job in record.jobs],
     }
 
@@ -70,11 +71,12 @@ def print_scene(record: SceneRecord) -> None:
     print_facts(_written(record))
     say("")
     print_facts(_made(scene))
+    print_facts(money_facts(record.money.costs, record.money.budget))
     if scene.artifacts:
         say("\nARTIFACTS", "bold")
         print_table(("WHAT", "KEY", "TYPE", "BYTES", "LENGTH"), _artifact_rows(scene.artifacts))
     if record.jobs:
-        say(f"\nPURCHASES, {dollars(record.spent_micros)} booked", "bold")
+        say("\nPURCHASES", "bold")
         print_jobs(record.jobs)
 
 

@@ -16,6 +16,7 @@ from cli.session import Session, everything, session
 from models.enums import SceneStatus
 from models.inputs import SceneDraft
 from models.tables import Scene
+from runtime.catalog.costs import money_of_scenes
 from runtime.catalog.scenes import SceneQuery, add_scene, delete_scene, list_scenes, patch_scene
 
 app = typer.Typer(help="What is to be filmed, and filming it.", no_args_is_help=True)
@@ -139,12 +140,13 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
 async def record_of(open_session: Session, scene: Scene) -> SceneRecord:
     """The scene with everything that belongs to it."""
     async with open_session.database.transaction() as tx:
+        scene = await tx.scenes.get(scene.id) or scene
         return SceneRecord(
-            scene=await tx.scenes.get(scene.id) or scene,
+            scene=scene,
             identity=await tx.identities.get(scene.identity_id) if scene.identity_id else None,
             project=await tx.projects.get(scene.project_id) if scene.project_id else None,
             jobs=await tx.jobs.of_scene(scene.id),
-            spent_micros=await tx.jobs.spent_on(scene.id),
+            money=(await money_of_scenes(tx, open_session.settings, [scene]))[0],
             film=film_of(open_session.settings, scene),
         )
 

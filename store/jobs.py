@@ -240,14 +240,6 @@ class JobRepository:
         query = select(ProviderJob).order_by(col(ProviderJob.intent_at).desc()).limit(limit)
         return list((await self._session.exec(query)).all())
 
-    async def spent_on(self, scene_id: str) -> int:
-        """Micro-dollars that a scene has or may have cost: the vendor's figure where it is known, else the estimate."""
-        charged = func.coalesce(col(ProviderJob.actual_cost_micros), col(ProviderJob.estimated_cost_micros))
-        query = select(func.coalesce(func.sum(charged), 0)).where(
-            col(ProviderJob.scene_id) == scene_id, col(ProviderJob.state) != JobState.INTENT
-        )
-        return int((await self._session.exec(query)).one())
-
     def _of_step(self, order: Order) -> SelectOfScalar[ProviderJob]:
         return (
             select(ProviderJob)

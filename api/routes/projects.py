@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/projects", tags=["projects"], route_class=Guarde
 async def list_all(services: Given, paging: Annotated[Paging, Query()]) -> PageView[ProjectView]:
     """Projects by name, each with its count of scenes."""
     page = await list_projects(services.database, paging)
-    return PageView[ProjectView].of(page, [ProjectView.of(item.project, item.scene_count) for item in page.items])
+    return PageView[ProjectView].of(page, [ProjectView.of(item) for item in page.items])
 
 
 @router.post("", status_code=201, openapi_extra=WRITE, responses=problems(409))
@@ -92,4 +92,4 @@ async def reorder(
 async def _shown(services: Services, reference: str, response: Response) -> ProjectView:
     found = await get_project(services.database, reference)
     tag(response, found.project.version)
-    return ProjectView.of(found.project, found.scene_count)
+    return ProjectView.of(found)

@@ -15,7 +15,9 @@ from api.guard import GENERATE, READ, GuardedRoute, caller_of
 from api.live import state_of
 from api.run_views import CancelView, JobsView, JobView, LogPageView, LogView, StartedView, StatusView
 from api.services import Given, Services
+from api.views import CostsView
 from domain.keys import workflow_id
+from domain.ledger import total
 from domain.rejections import ConflictError, RejectedError
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, SceneStatus
@@ -25,6 +27,7 @@ from runtime.catalog import idempotency
 from runtime.catalog.scenes import find_scene, get_scene
 from runtime.launching import cancel_scene, newest_run, start_or_attach
 from runtime.temporal import ui_link
+from store.ledger import LedgerFilter
 
 REDIRECT: dict[int | str, dict[str, Any]] = {
     307: {"description": "Where it is, by a link that expires", "headers": {"Location": {"schema": {"type": "string"}}}}
@@ -150,8 +153,8 @@ async def jobs(services: Given, scene: Annotated[Reference, Query(description="I
     async with services.database.transaction() as tx:
         found = await find_scene(tx, scene)
         rows = await tx.jobs.of_scene(found.id)
-        spent = await tx.jobs.spent_on(found.id)
-    return JobsView(items=[JobView.from_row(row) for row in rows], spent_micros=spent)
+        costs = total(await tx.ledger.lines(LedgerFilter(scene_id=found.id)))
+    return JobsView(items=[JobView.from_row(row) for row in rows], costs=CostsView.model_validate(costs))
 
 
 async def _start(services: Services, scene: Scene) -> StartedView:

@@ -13,6 +13,7 @@ from api.services import Given, Services
 from api.views import PageView, SceneView
 from models.inputs import Paging
 from models.tables import Scene
+from runtime.catalog.costs import money_of_scenes
 from runtime.catalog.scenes import (
     SceneQuery,
     add_scene,
@@ -30,7 +31,7 @@ async def list_all(services: Given, query: Annotated[SceneListQuery, Query()]) -
     """Scenes, oldest first; those of one project in its order."""
     which = SceneQuery(project=query.project, identity=query.identity, status=query.status)
     page = await list_scenes(services.database, Paging(limit=query.limit, offset=query.offset), which)
-    return PageView[SceneView].of(page, [SceneView.of(scene) for scene in page.items])
+    return PageView[SceneView].of(page, await _views(services, page.items))
 
 
 @router.post("", status_code=201, openapi_extra=WRITE, responses=problems(404, 409))
@@ -38,13 +39,13 @@ async def create(services: Given, body: SceneBody, response: Response) -> SceneV
     """Create a scene; its name must be free."""
     scene = await add_scene(services.database, None, body)
     response.headers["Location"] = f"/api/scenes/{scene.id}"
-    return _shown(scene, response)
+    return await _shown(services, scene, response)
 
 
 @router.get("/{reference}", openapi_extra=READ)
 async def show(services: Given, reference: str, response: Response) -> SceneView:
     """One scene with everything recorded of it, by id or name."""
-    return _shown(await get_scene(services.database, reference), response)
+    return await _shown(services, await get_scene(services.database, reference), response)
 
 
 @router.put("/{reference}", openapi_extra=WRITE, responses=problems(409, 412, 428))
@@ -75,9 +76,16 @@ async def _edited(
     version = expected(if_match)
     current = await get_scene(services.database, reference)
     meant = unless_as_shown(changes, "headshot", current.headshot_url)
-    return _shown(await patch_scene(services.database, None, current.id, meant, expected_version=version), response)
+    edited = await patch_scene(services.database, None, current.id, meant, expected_version=version)
+    return await _shown(services, edited, response)
 
 
-def _shown(scene: Scene, response: Response) -> SceneView:
+async def _shown(services: Services, scene: Scene, response: Response) -> SceneView:
     tag(response, scene.version)
-    return SceneView.of(scene)
+    return (await _views(services, [scene]))[0]
+
+
+async def _views(services: Services, scenes: list[Scene]) -> list[SceneView]:
+    async with services.database.transaction() as tx:
+        money = await money_of_scenes(tx, services.settings, scenes)
+    return [SceneView.of(scene, costs) for scene, costs in zip(scenes, money, strict=True)]

@@ -107,7 +107,7 @@ async def _filter(tx: Transaction, query: CostQuery) -> LedgerFilter:
         project_id=await _id(tx, query.project, find_project, lambda found: LedgerFilter(project_id=found)),
         identity_id=await _id(tx, query.identity, find_identity, lambda found: LedgerFilter(identity_id=found)),
         provider=query.provider,
-        since=moment_of("since", query.since, now()) if query.since else None,
+        since=None if query.since is None else moment_of("since", query.since, now()),
     )
 
 

@@ -226,7 +226,6 @@ async def test_race(buyer: Buyer, covered: int) -> None:
 BUY = """
 import asyncio, sys
 from pathlib import Path
-from typing import Any
 from pydantic import SecretStr
 from domain.rejections import RejectedError
 from store.database import Database

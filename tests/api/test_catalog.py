@@ -216,7 +216,10 @@ async def test_a_draft_has_no_run_film_or_log(api: Api) -> None:
 
     assert (status["status"], status["temporal"], status["runId"], status["over"]) == ("draft", "away", None, True)
     assert (await api.ask("GET", "/scenes/welcome/logs")).json() == {"items": [], "nextAfter": None}
-    assert (await api.ask("GET", "/jobs?scene=welcome")).json() == {"items": [], "spentMicros": 0}
+    assert (await api.ask("GET", "/jobs?scene=welcome")).json() == {
+        "items": [],
+        "costs": {"spentMicros": 0, "inFlightMicros": 0, "unknownMicros": 0, "savedMicros": 0, "unknownCount": 0},
+    }
     assert code_of(await api.ask("GET", "/scenes/welcome/video")) == (404, "not_found")
     assert code_of(await api.ask("GET", "/scenes/welcome/captions?format=vtt")) == (404, "not_found")
 

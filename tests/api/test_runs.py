@@ -85,7 +85,7 @@ async def test_a_scene_becomes_a_film(live: Live) -> None:
     assert captions.text.startswith("WEBVTT")
     assert len(logs["items"]) == 2
     assert logs["nextAfter"] == logs["items"][-1]["id"]
-    assert jobs["spentMicros"] > 0
+    assert jobs["costs"]["spentMicros"] > 0
     assert {job["state"] for job in jobs["items"]} == {"stored"}
 
 

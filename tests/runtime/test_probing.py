@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.ledger import total
 from domain.rejections import ConflictError, RejectedError
 from models.enums import FailureCode, JobState, Provider
 from models.inputs import IdentityDraft
@@ -14,9 +15,11 @@ from models.tables import ProviderJob
 from runtime import probing
 from runtime.catalog.drafts import draft_from
 from runtime.catalog.identities import add_identity
+from runtime.catalog.settings import put_setting
 from runtime.probing import Outcome, Overall
 from runtime.settings import load_settings
 from runtime.wiring import Parts, assembled
+from store.ledger import LedgerFilter
 from tests.support.databases import sqlite_copy
 from tests.support.studio import ELEVENLABS_KEY, FAL_KEY, SYNC_KEY, VOICE, Studio
 
@@ -59,7 +62,8 @@ async def person(parts: Parts, **fields: Any) -> str:
 async def ledger(parts: Parts, identity_id: str) -> tuple[list[ProviderJob], int]:
     scene_id = probing.test_scene_id(identity_id)
     async with parts.database.transaction() as tx:
-        return await tx.jobs.of_scene(scene_id), await tx.jobs.spent_on(scene_id)
+        costs = total(await tx.ledger.lines(LedgerFilter(scene_id=scene_id, identity_id=identity_id)))
+        return await tx.jobs.of_scene(scene_id), costs.spent_micros
 
 
 async def test_all_is_well(parts: Parts, studio: Studio) -> None:
@@ -85,6 +89,19 @@ async def test_the_same_picture_is_paid_for_once(parts: Parts, studio: Studio) -
     await probing.test_identity(parts, "deven", generate=True)
     jobs, spent = await ledger(parts, identity_id)
     assert (len(jobs), spent) == (1, 35_000)
+
+
+async def test_the_months_budget(parts: Parts, studio: Studio) -> None:
+    """A picture that the month's budget does not cover is not bought, and its verdict says so; all else is checked."""
+    identity_id = await person(parts, lora_url=studio.lora_url())
+    await put_setting(parts.database, parts.settings, "monthly_budget_usd", "0.034999")
+    found = await probing.test_identity(parts, "deven", generate=True)
+    assert (found.overall, found.lora.outcome, found.voice.outcome) == (Overall.PARTIAL, *[Outcome.PASSED] * 2)
+    assert (found.picture.outcome, found.picture.code) == (Outcome.FAILED, FailureCode.BUDGET_EXCEEDED)
+    assert "monthly_budget_usd" in found.picture.detail
+    assert await ledger(parts, identity_id) == ([], 0)
+    await put_setting(parts.database, parts.settings, "monthly_budget_usd", "0.035")
+    assert (await probing.test_identity(parts, "deven", generate=True)).overall is Overall.SUCCESS
 
 
 async def test_the_default_lora(variables: dict[str, str], studio: Studio) -> None:

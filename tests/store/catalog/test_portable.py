@@ -67,12 +67,16 @@ async def test_update(database: Database) -> None:
         database,
         {
             "identities": [{"name": "ann", "lora_scale": 0.0}],
-            "scenes": [{"name": "one", "identity": "ann", "wardrobe": "a suit"}],
+            "scenes": [{"name": "one", "identity": "ann", "wardrobe": "a suit", "budget_usd": 1.1}],
         },
     )
     assert [(change.name, change.action, change.fields) for change in changes] == [
         ("ann", Action.UPDATE, {"lora_scale": (0.95, 0.0)}),
-        ("one", Action.UPDATE, {"identity": ("deven", "ann"), "wardrobe": ("", "a suit")}),
+        (
+            "one",
+            Action.UPDATE,
+            {"identity": ("deven", "ann"), "wardrobe": ("", "a suit"), "budget_usd": (None, "1.10")},
+        ),
     ]
     document = await export_all(database)
     assert document["identities"][0]["voice_id"] == "abc"
@@ -84,11 +88,14 @@ async def test_export_comes_back(database: Database, workshop: Workshop, tmp_pat
     Image.new("RGB", (40, 30)).save(path)
     face = await add_asset(database, workshop, AssetDraft(kind=AssetKind.HEADSHOT, name="face"), path)
     await add_identity(database, identity(voice_stability=0.0, lora_url="https://example.com/a?s=1", is_default=True))
-    await add_project(database, project(description="d"))
-    await add_scene(database, None, scene("b", project="launch", identity="deven", headshot=face.id, seed=2**62))
+    await add_project(database, project(description="d", budget_usd=0.1))
+    await add_scene(
+        database, None, scene("b", project="launch", identity="deven", headshot=face.id, seed=2**62, budget_usd="2.5")
+    )
     await add_scene(database, None, scene("a", project="launch", headshot="https://example.com/f.png"))
     document = yaml.safe_load(yaml.safe_dump(await export_all(database)))
     assert [each["name"] for each in document["scenes"]] == ["b", "a"]
+    assert [each["budget_usd"] for each in document["scenes"] + document["projects"]] == ["2.50", None, "0.10"]
     assert {change.action for change in await plan_import(database, document)} == {Action.UNCHANGED}
     assert await export_all(database) == document
 
