@@ -86,7 +86,7 @@ END_SCENE = Call("end_scene", EndSceneInput, NoneType, _minutes(1), _minutes(60)
 
 # Speech comes back in the answer: a 40,000-character request takes minutes; the adapter's own timeout ends it before.
 SYNTHESIZE_SPEECH = Call(
-    "synthesize_speech", SynthesizeSpeechInput, Collected, _minutes(10), _minutes(30), 8, heartbeat=HEARTBEAT
+    "synthesize_speech", SynthesizeSpeechInput, Collected, _minutes(15), _minutes(45), 8, heartbeat=HEARTBEAT
 )
 
 # One ranged GET on a host that is nobody's promise: five tries over a minute, then the scene says that it is away.

@@ -49,12 +49,6 @@ SURVIVED = {
 }
 
 FATAL = {
-    "image: answer lost": Fatal(
-        {"provider": "fal", "model": FLUX, "fault": "accept_then_drop"},
-        Step.IMAGE,
-        FailureCode.OUTCOME_UNKNOWN,
-        JobState.UNKNOWN,
-    ),
     "image: refused": Fatal(
         {"provider": "fal", "model": FLUX, "fault": "content_refused"},
         Step.IMAGE,

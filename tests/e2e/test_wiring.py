@@ -1,10 +1,6 @@
 """Other parts behind the same ports: Kling's own API, an S3 store, and servers that were stopped in between."""
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,7 +12,7 @@ from models.enums import JobState, Provider, SceneStatus, Step
 from models.tables import Scene
 from runtime.embedded import PREFERRED_PORTS, free_port
 from runtime.launching import scene_handle, start_scene
-from runtime.settings import ROOT, load_settings
+from runtime.settings import load_settings
 from runtime.wiring import object_store
 from tests.support.stack import Stack, running_stack
 from tests.support.studio import KLING_ACCESS_KEY, KLING_SECRET_KEY
@@ -28,7 +24,7 @@ async def test_kling_itself_films_when_its_keys_are_set(stack: Stack) -> None:
     """With Kling's keys the clips are bought from Kling's own API, and everything else stays as it was."""
     keys = {"KLING_ACCESS_KEY": KLING_ACCESS_KEY, "KLING_SECRET_KEY": KLING_SECRET_KEY}
     scene = await _scene(stack, "Filmed by Kling itself.")
-    async with _worker(stack, "kling", keys) as queue:
+    async with stack.worker("kling", keys) as queue:
         result = await (await start_scene(stack.servers.client, scene, queue)).result()
     record = await stack.reload(scene)
     clip = next(job for job in await stack.jobs(scene) if job.step == Step.VIDEO)
@@ -56,7 +52,7 @@ async def test_an_s3_bucket_holds_the_film(stack: Stack, tmp_path: Path) -> None
         async with httpx.AsyncClient(trust_env=False) as http:
             (await http.put(f"{bucket['R2_ENDPOINT_URL']}/{BUCKET}")).raise_for_status()
         scene = await _scene(stack, "Kept in a bucket.")
-        async with _worker(stack, "s3", bucket) as queue:
+        async with stack.worker("s3", bucket) as queue:
             result = await (await start_scene(stack.servers.client, scene, queue)).result()
         objects = object_store(load_settings({**stack.servers.environment, **bucket}))
         await objects.fetch(result.film.key, tmp_path / "film.mp4")
@@ -92,19 +88,3 @@ async def _scene(stack: Stack, dialogue: str) -> Scene:
     number = stack.unique()
     identity = await stack.identity()
     return await stack.scene(dialogue, identity=identity.name, generation_mode="digital-twin", seed=10_000 + number)
-
-
-@asynccontextmanager
-async def _worker(stack: Stack, queue: str, settings: dict[str, str]) -> AsyncGenerator[str]:
-    """One more worker on a task queue of its own, with other settings."""
-    environment = {**os.environ, **stack.servers.environment, **settings, "DEVATAR_TASK_QUEUE": queue}
-    log = stack.servers.data_dir / "logs" / f"worker-{queue}.log"
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "worker.py"), env=environment, cwd=ROOT, stdout=output, stderr=output
-        )
-    try:
-        yield queue
-    finally:
-        process.terminate()
-        await process.wait()

@@ -1,6 +1,8 @@
 """The whole of Devatar on this machine, as `make demo` runs it, for tests: small pictures, its own folder and ports."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from runtime.catalog.identities import add_identity
 from runtime.catalog.scenes import add_scene
 from runtime.embedded import PREFERRED_PORTS, Embedded, embedded
 from runtime.launching import SceneHandle, start_scene
-from runtime.settings import load_settings
+from runtime.settings import ROOT, load_settings
 from runtime.wiring import Parts, assembled
 
 ANY_PORTS = dict.fromkeys(PREFERRED_PORTS, 0)
@@ -53,9 +55,9 @@ class Stack:
         given = {"name": f"scene-{self.unique()}", "dialogue": dialogue} | fields
         return await add_scene(self.parts.database, workshop, draft_from(SceneDraft, given))
 
-    async def start(self, scene: Scene) -> SceneHandle:
-        """Start its workflow."""
-        return await start_scene(self.servers.client, scene, self.parts.settings.task_queue)
+    async def start(self, scene: Scene, queue: str | None = None) -> SceneHandle:
+        """Start its workflow, as a rule for the stack's own worker."""
+        return await start_scene(self.servers.client, scene, queue or self.parts.settings.task_queue)
 
     async def film(self, scene: Scene) -> GenerateSceneResult:
         """Generate it to the end."""
@@ -78,6 +80,26 @@ class Stack:
         async with asyncio.timeout(30):
             while not any((job.step, job.state) == (step, state) for job in await self.jobs(scene)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
+
+    @asynccontextmanager
+    async def worker(self, queue: str, settings: Mapping[str, str]) -> AsyncGenerator[str]:
+        """One more worker on a task queue of its own, with other settings."""
+        process = await self.worker_process(queue, settings)
+        try:
+            yield queue
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+    async def worker_process(self, queue: str, settings: Mapping[str, str]) -> asyncio.subprocess.Process:
+        """The same as a process that the caller ends."""
+        environment = {**os.environ, **self.servers.environment, **settings, "DEVATAR_TASK_QUEUE": queue}
+        log = self.servers.data_dir / "logs" / f"worker-{queue}-{self.unique()}.log"
+        with log.open("wb") as output:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, str(ROOT / "worker.py"), env=environment, cwd=ROOT, stdout=output, stderr=output
+            )
 
     def lora(self, name: str) -> str:
         """The studio's address of a LoRA fixture."""

@@ -1,21 +1,12 @@
 """The workflow alone, with time skipping: which step when, and what a failure or a cancel leads to."""
 
 import asyncio
-import shutil
-import sys
-import uuid
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from temporalio.client import WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import CancelledError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from models.enums import (
     AnchorSource,
@@ -28,41 +19,12 @@ from models.enums import (
     StepState,
     SyncMode,
 )
-from models.messages import GenerateSceneInput, GenerateSceneResult, JobTicket, PurchaseResult
-from models.progress import SceneProgress
+from models.messages import GenerateSceneResult, JobTicket, PurchaseResult
 from models.scene import ModeDecision, ScenePlan
-from runtime.launching import SceneHandle
+from tests.workflows.runs import fail, finish, start, states_of, worker_of
 from tests.workflows.stand_ins import StandIns, crashing, failing, hanging, plan, published, ref
 from workflows.generate_scene import GenerateSceneWorkflow
 from workflows.policies import PURCHASES_PER_STEP
-
-SERVER = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
-
-
-@pytest.fixture(scope="module")
-async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    """The test server that skips time."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter, test_server_existing_path=SERVER
-    ) as environment:
-        yield environment
-
-
-async def finish(environment: WorkflowEnvironment, stand_ins: StandIns) -> GenerateSceneResult:
-    """Run one scene to its end."""
-    async with _worker(environment, stand_ins) as worker:
-        return await (await _start(environment, worker)).result()
-
-
-async def fail(environment: WorkflowEnvironment, stand_ins: StandIns) -> tuple[ApplicationError, SceneProgress]:
-    """Run one scene to its failure; the error and the last progress."""
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
-        with pytest.raises(WorkflowFailureError) as caught:
-            await handle.result()
-        progress = await handle.query(GenerateSceneWorkflow.progress)
-    assert isinstance(caught.value.cause, ApplicationError)
-    return caught.value.cause, progress
 
 
 async def test_speech_and_picture_are_made_side_by_side_after_the_free_checks(environment: WorkflowEnvironment) -> None:
@@ -106,14 +68,14 @@ async def test_a_headshot_needs_no_lora_and_no_purchase(environment: WorkflowEnv
         requested=standard, mode=standard, source=AnchorSource.SCENE_HEADSHOT, reason="the scene's headshot"
     )
     stand_ins = StandIns(plan=plan(image=None, decision=decision))
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
+    async with worker_of(environment, stand_ins) as worker:
+        handle = await start(environment, worker)
         await handle.result()
         progress = await handle.query(GenerateSceneWorkflow.progress)
 
     assert "prepare_headshot" in stand_ins.names()
     assert not {"validate_identity_anchor", "submit_image"} & set(stand_ins.names())
-    assert _states(progress)[Step.IDENTITY_ANCHOR] is StepState.SKIPPED
+    assert states_of(progress)[Step.IDENTITY_ANCHOR] is StepState.SKIPPED
     assert stand_ins.input_of("submit_video").request.start_image.key == "headshot"
 
 
@@ -133,7 +95,7 @@ async def test_a_failed_step_ends_the_scene_with_its_code(environment: WorkflowE
     )
     assert not ending.cancel_jobs
     assert progress.status is SceneStatus.FAILED
-    assert _states(progress)[Step.IMAGE] is StepState.FAILED
+    assert states_of(progress)[Step.IMAGE] is StepState.FAILED
 
 
 async def test_what_is_paid_for_is_collected_before_a_failed_scene_ends(environment: WorkflowEnvironment) -> None:
@@ -143,7 +105,7 @@ async def test_what_is_paid_for_is_collected_before_a_failed_scene_ends(environm
     )
     _, progress = await fail(environment, stand_ins)
 
-    assert _states(progress)[Step.SPEECH] is StepState.DONE
+    assert states_of(progress)[Step.SPEECH] is StepState.DONE
     assert "submit_video" not in stand_ins.names()
 
 
@@ -190,13 +152,13 @@ async def test_a_stored_result_is_taken_without_collecting(environment: Workflow
         return JobTicket(job_id="j", provider=Provider.FAL, model="m", result=found)
 
     stand_ins = StandIns(scripts={"submit_image": stored})
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
+    async with worker_of(environment, stand_ins) as worker:
+        handle = await start(environment, worker)
         await handle.result()
         progress = await handle.query(GenerateSceneWorkflow.progress)
 
     assert "collect_image" not in stand_ins.names()
-    assert _states(progress)[Step.IMAGE] is StepState.REUSED
+    assert states_of(progress)[Step.IMAGE] is StepState.REUSED
 
 
 async def test_speech_that_turns_out_too_long_stops_before_video(environment: WorkflowEnvironment) -> None:
@@ -236,8 +198,8 @@ async def test_a_cancel_ends_the_run_and_stops_the_vendors(environment: Workflow
     """A cancel during a collect is recorded, and the vendors are told."""
     started = asyncio.Event()
     stand_ins = StandIns(scripts={"collect_video": hanging(started)})
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
+    async with worker_of(environment, stand_ins) as worker:
+        handle = await start(environment, worker)
         await asyncio.wait_for(started.wait(), 20)
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as caught:
@@ -248,7 +210,7 @@ async def test_a_cancel_ends_the_run_and_stops_the_vendors(environment: Workflow
     assert isinstance(caught.value.cause, CancelledError)
     assert (ending.status, ending.failure.code) == (SceneStatus.CANCELED, FailureCode.CANCELED)
     assert ending.cancel_jobs
-    assert _states(progress)[Step.VIDEO] is StepState.CANCELED
+    assert states_of(progress)[Step.VIDEO] is StepState.CANCELED
 
 
 async def test_a_cancel_that_an_activity_never_heard_of_still_ends_the_run(environment: WorkflowEnvironment) -> None:
@@ -261,8 +223,8 @@ async def test_a_cancel_that_an_activity_never_heard_of_still_ends_the_run(envir
         return plan()
 
     stand_ins = StandIns(scripts={"load_scene": deaf})
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
+    async with worker_of(environment, stand_ins) as worker:
+        handle = await start(environment, worker)
         await asyncio.wait_for(started.wait(), 20)
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as caught:
@@ -284,8 +246,8 @@ async def test_a_cancel_during_publishing_leaves_the_film_finished(environment: 
         return published(order)
 
     stand_ins.scripts["publish_scene"] = publish
-    async with _worker(environment, stand_ins) as worker:
-        handle = await _start(environment, worker)
+    async with worker_of(environment, stand_ins) as worker:
+        handle = await start(environment, worker)
         await asyncio.wait_for(started.wait(), 20)
         await handle.cancel()
         result = await handle.result()
@@ -297,27 +259,3 @@ async def test_a_cancel_during_publishing_leaves_the_film_finished(environment: 
 async def _slow_speech(_: Any) -> PurchaseResult:
     await asyncio.sleep(0.5)
     return PurchaseResult(artifact=ref("speech", "audio/mpeg", duration_s=4.0), cost_micros=100)
-
-
-def _worker(environment: WorkflowEnvironment, stand_ins: StandIns) -> Worker:
-    return Worker(
-        environment.client,
-        task_queue=str(uuid.uuid4()),
-        workflows=[GenerateSceneWorkflow],
-        activities=stand_ins.activities(),
-        workflow_failure_exception_types=[ValidationError],
-        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
-    )
-
-
-async def _start(environment: WorkflowEnvironment, worker: Worker) -> SceneHandle:
-    return await environment.client.start_workflow(
-        GenerateSceneWorkflow.run,
-        GenerateSceneInput(scene_id="s1"),
-        id=str(uuid.uuid4()),
-        task_queue=worker.task_queue,
-    )
-
-
-def _states(progress: SceneProgress) -> dict[Step, StepState]:
-    return {item.step: item.state for item in progress.steps}
