@@ -36,6 +36,7 @@ async def test_a_scene_finishes_though_two_answers_were_lost(hooked: Stack) -> N
     result = await run.result()
     history = await run.fetch_history()
     jobs = await hooked.jobs(scene)
+    asked = {job["id"]: job["callback"] for job in (await hooked.control("GET", "/control/jobs"))["jobs"]}
     faults = (await hooked.control("GET", "/control/faults"))["faults"]
     async with hooked.parts.database.transaction() as tx:
         events = [row.event_key.partition(":")[2] for row in await tx.logs.of_scene(scene.id)]
@@ -46,7 +47,10 @@ async def test_a_scene_finishes_though_two_answers_were_lost(hooked: Stack) -> N
         (step, 1, JobState.STORED) for step in (Step.SPEECH, Step.IMAGE, Step.VIDEO, Step.LIPSYNC)
     )
     assert sorted(line["model"] for line in await hooked.bill()) == sorted(job.model for job in jobs)
+    hooks = f"{hooked.servers.api_url}/api/webhooks"
     for job in jobs:
+        if job.provider in ("fal", "sync"):
+            assert asked[job.request_id] == f"{hooks}/{job.provider}?job={job.id}"
         if job.step in (Step.IMAGE, Step.VIDEO):
             assert {f"{job.idempotency_key}:lost", f"{job.idempotency_key}:accepted"} <= set(events)
     assert not [event for event in events if "second-job" in event]
