@@ -1,12 +1,24 @@
 """What the API answers about runs, logs and purchases."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field
 
 from api.views import CostsView, FailureView, View
-from models.enums import AnchorSource, FailureCode, GenerationMode, LogLevel, LogStep, SceneStatus, Step, StepState
+from domain.ledger import Booking, booking_of
+from models.enums import (
+    AnchorSource,
+    FailureCode,
+    GenerationMode,
+    JobState,
+    LogLevel,
+    LogStep,
+    SceneStatus,
+    Step,
+    StepState,
+)
+from models.tables import ProviderJob
 
 
 class LogView(View):
@@ -33,7 +45,10 @@ class LogPageView(View):
 
 
 class JobView(View):
-    """One purchase; costs in millionths of a dollar."""
+    """One purchase; costs in millionths of a dollar, `booking` says in which sum.
+
+    `parkedAt`: left to be collected late; `writtenOffAt`: waited for no longer, a possible loss.
+    """
 
     id: str
     scene_id: str
@@ -44,7 +59,8 @@ class JobView(View):
     provider: str
     model: str
     idempotency_key: str
-    state: str
+    state: JobState
+    booking: Booking
     request_id: str | None
     estimated_cost_micros: int
     actual_cost_micros: int | None
@@ -56,6 +72,13 @@ class JobView(View):
     succeeded_at: datetime | None
     stored_at: datetime | None
     ended_at: datetime | None
+    parked_at: datetime | None
+    written_off_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ProviderJob) -> Self:
+        """The row as it is booked."""
+        return cls.from_row(row, booking=booking_of(JobState(row.state), row.actual_cost_micros))
 
 
 class JobsView(View):

@@ -7,6 +7,8 @@ import typer
 
 from cli.output import AsJson, print_json, print_table, row_document, run, say
 from cli.session import session
+from domain.ledger import booking_of
+from models.enums import JobState
 from models.messages import ReconcileReport
 from models.tables import ProviderJob
 from runtime.catalog.scenes import find_scene
@@ -103,8 +105,9 @@ def print_jobs(jobs: list[ProviderJob]) -> None:
 
 
 def job_document(job: ProviderJob) -> dict[str, Any]:
-    """A purchase for programs, without the bulk of its request and alignment."""
-    return row_document(job, "request", "alignment")
+    """A purchase for programs with the sum that it counts in, without the bulk of its request and alignment."""
+    booking = booking_of(JobState(job.state), job.actual_cost_micros)
+    return row_document(job, "request", "alignment") | {"booking": booking}
 
 
 def _cost(job: ProviderJob) -> str:

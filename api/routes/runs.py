@@ -154,7 +154,7 @@ async def jobs(services: Given, scene: Annotated[Reference, Query(description="I
         found = await find_scene(tx, scene)
         rows = await tx.jobs.of_scene(found.id)
         costs = total(await tx.ledger.lines(LedgerFilter(scene_id=found.id)))
-    return JobsView(items=[JobView.from_row(row) for row in rows], costs=CostsView.model_validate(costs))
+    return JobsView(items=[JobView.of(row) for row in rows], costs=CostsView.model_validate(costs))
 
 
 async def _start(services: Services, scene: Scene) -> StartedView:

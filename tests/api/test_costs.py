@@ -65,7 +65,9 @@ async def test_views(api: Api) -> None:
     assert [each["budget"] for each in (scene, project)] == [None, None]
     assert (await api.ask("GET", "/scenes")).json()["items"] == [scene]
     assert (await api.ask("GET", "/projects")).json()["items"] == [project]
-    assert (await api.ask("GET", "/jobs?scene=welcome")).json()["costs"] == costs
+    jobs = (await api.ask("GET", "/jobs?scene=welcome")).json()
+    assert jobs["costs"] == costs
+    assert [(job["state"], job["booking"]) for job in jobs["items"]] == [("stored", "settled"), ("unknown", "unknown")]
 
 
 @pytest.mark.parametrize(("what", "name"), [("scenes", "welcome"), ("projects", "spring")])

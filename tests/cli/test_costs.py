@@ -54,7 +54,7 @@ def test_for_programs(program: Program, lost: ProviderJob) -> None:
     assert found["providers"]["sync"] == NOTHING | {"unknown_micros": 100, "unknown_count": 1}
     assert found["steps"]["lipsync"] == found["providers"]["sync"]
     assert [(part["name"], part["costs"]) for part in found["scenes"]] == [("one", found["total"])]
-    assert [job["id"] for job in found["unknown"]] == [lost.id]
+    assert [(job["id"], job["booking"]) for job in found["unknown"]] == [(lost.id, "unknown")]
     assert (found["provider"], found["since"], found["month"]) == (None, None, None)
 
 
