@@ -11,9 +11,11 @@ import httpx
 
 from bench.chaos.film import Filmed
 from bench.chaos.stage import Stage
+from domain.ledger import Costs
 from models.artifacts import ArtifactRef
 from models.enums import Provider, Step
 from models.tables import GenerationLog, ProviderJob, Scene
+from runtime.catalog.costs import CostQuery, costs_of
 
 LOG_ROWS = 500
 _OPEN = ("queued", "running")
@@ -48,6 +50,7 @@ class Evidence:
     logs: list[GenerationLog]
     vendor_jobs: list[VendorJob]
     objects: Mapping[str, str | None]
+    costs: Costs  # what the product itself says that the scene costs
 
 
 async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence], list[str]]:
@@ -62,7 +65,8 @@ async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence],
         mine = [job for job in jobs if _belongs(job, filmed, rows)]
         claimed |= {job["id"] for job in mine}
         theirs = [await _vendor_job(stage, job, lines[job["id"]]) for job in mine]
-        found.append(Evidence(filmed, scene, rows, logs, theirs, await _objects(stage, filmed, rows)))
+        objects, costs = await _objects(stage, filmed, rows), await _costs(stage, filmed)
+        found.append(Evidence(filmed, scene, rows, logs, theirs, objects, costs))
     return found, [job["id"] for job in jobs if job["id"] not in claimed]
 
 
@@ -71,6 +75,11 @@ async def _ours(stage: Stage, filmed: Filmed) -> tuple[Scene, list[ProviderJob],
     async with stack.parts.database.transaction() as tx:
         logs = await tx.logs.of_scene(filmed.scene.id, limit=LOG_ROWS)
     return await stack.reload(filmed.scene), await stack.jobs(filmed.scene), logs
+
+
+async def _costs(stage: Stage, filmed: Filmed) -> Costs:
+    parts = stage.stacks[filmed.run.database].parts
+    return (await costs_of(parts.database, parts.settings, CostQuery(scene=filmed.scene.id))).total
 
 
 def _belongs(job: dict[str, Any], filmed: Filmed, rows: list[ProviderJob]) -> bool:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import WorkflowFailureError
@@ -22,8 +23,11 @@ from runtime.launching import SceneHandle, start_scene
 from tests.support.stack import Stack
 from tests.support.studio import KLING_ACCESS_KEY, KLING_SECRET_KEY
 
+Result = TypeVar("Result")
+
 PATIENCE_S = 300.0
 LOOK_S = 0.2
+OUTAGES = (DBAPIError, OSError, RPCError)  # a server is down, and its restart under way
 UNKNOWN_IMAGE = "rebuy_after:5"
 SPEECH_TIMEOUT_S = "10"  # so long an order that the vendor does not list may still be at work
 ELEVENLABS, FAL, KLING, SYNC = (provider.value for provider in Provider)
@@ -60,7 +64,7 @@ async def film(stage: Stage, run: Run) -> Filmed:
     stack = stage.stacks[run.database]
     number = stack.unique()
     token = f"stage {number:05d}"
-    scene = await _scene(stack, run, number, token)
+    scene = await through_outages(lambda: _scene(stack, run, number, token))
     if run.lost is not None:
         await _lose_answer(stack, run.lost)
     filmed = Filmed(run, number, scene, token)
@@ -68,7 +72,7 @@ async def film(stage: Stage, run: Run) -> Filmed:
     began = time.monotonic()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            handle = await start_scene(stage.servers.client, scene, _queue(number))
+            handle = await through_outages(lambda: start_scene(stage.servers.client, scene, _queue(number)))
             await _until_over(stack, handle, filmed, keepers)
     except TimeoutError:
         filmed.in_time = False
@@ -82,7 +86,7 @@ async def film(stage: Stage, run: Run) -> Filmed:
 
 
 async def _until_over(stack: Stack, handle: SceneHandle, filmed: Filmed, keepers: list[Keeper]) -> None:
-    person = Person(stack, handle, filmed.scene, filmed.held, filmed.silent)
+    person = Person(stack, handle, filmed.scene, _queue(filmed.number), filmed.held, filmed.silent)
     due = list(filmed.run.kills)
     began = time.monotonic()
     end = asyncio.create_task(_end_of(handle))
@@ -91,12 +95,13 @@ async def _until_over(stack: Stack, handle: SceneHandle, filmed: Filmed, keepers
             for keeper in keepers:
                 keeper.keep()
             due = _kill_due(due, time.monotonic() - began, keepers)
-            with suppress(DBAPIError, OSError, RPCError):  # a server is down: its own restart is under way
+            with suppress(*OUTAGES):
                 await person.look()
             await asyncio.wait([end], timeout=LOOK_S)
         await end
     finally:
         end.cancel()
+        person.leave()
 
 
 def _kill_due(due: list[Kill], elapsed_s: float, keepers: list[Keeper]) -> list[Kill]:
@@ -117,6 +122,15 @@ async def _end_of(handle: SceneHandle) -> None:
             await asyncio.sleep(LOOK_S)
         else:
             return
+
+
+async def through_outages(do: Callable[[], Awaitable[Result]]) -> Result:
+    """Do it as soon as the servers are there."""
+    while True:
+        try:
+            return await do()
+        except OUTAGES:
+            await asyncio.sleep(LOOK_S)
 
 
 async def _scene(stack: Stack, run: Run, number: int, token: str) -> Scene:
@@ -162,6 +176,8 @@ def _settings(stage: Stage, run: Run, number: int) -> dict[str, str]:
         chosen["DEVATAR_VIDEO_MODEL"] = _LOST[run.lost][1]
     if run.lost is Target.LIPSYNC:
         chosen["DEVATAR_LIPSYNC_MODEL"] = _LOST[run.lost][1]
+    if run.impatient:
+        chosen["DEVATAR_POLL_PATIENCE_MINUTES"] = "0.01"
     return chosen
 
 

@@ -23,7 +23,8 @@ class Verdict:
     off_micros: int = 0
     booked_micros: int = 0
     billed_micros: int = 0
-    doubtful: int = 0  # purchases booked as a possible loss
+    doubtful: int = 0  # purchases booked as a possible loss,
+    doubtful_micros: int = 0  # and their amount
     held: int = 0
     deaths: int = 0
     took_s: float = 0.0
@@ -43,6 +44,7 @@ def judge(evidence: Evidence) -> Verdict:
         rows = [row for row in evidence.rows if row.step == step]
         jobs = [job for job in evidence.vendor_jobs if job.step is step]
         _judge_step(verdict, step, rows, jobs)
+    _judge_sums(verdict, evidence)
     _judge_objects(verdict, evidence)
     _judge_end(verdict, evidence)
     _judge_log(verdict, evidence)
@@ -65,6 +67,8 @@ def _judge_step(verdict: Verdict, step: Step, rows: list[ProviderJob], jobs: lis
     known = {row.request_id: row for row in rows if row.request_id}
     doubtful = [row for row in rows if is_doubtful(row)]
     verdict.doubtful += len(doubtful)
+    verdict.doubtful_micros += sum(map(booked, doubtful))
+    verdict.booked_micros += sum(booked(row) for row in rows if row not in doubtful)
     excused = 0
     for job in jobs:
         verdict.billed_micros += job.price
@@ -88,7 +92,6 @@ def _judge_step(verdict: Verdict, step: Step, rows: list[ProviderJob], jobs: lis
         if booked(row):
             _note(verdict, f"{step}: {row.idempotency_key} is booked and on no bill")
             verdict.off_micros += booked(row)
-    verdict.booked_micros += sum(booked(row) for row in rows if row not in doubtful)
 
 
 def _judge_pair(verdict: Verdict, job: VendorJob, row: ProviderJob) -> None:
@@ -110,6 +113,15 @@ def _judge_amount(verdict: Verdict, job: VendorJob, row: ProviderJob) -> None:
     if difference:
         _note(verdict, f"{row.idempotency_key}: booked {booked(row)}, billed {job.price}")
     verdict.off_micros += difference
+
+
+def _judge_sums(verdict: Verdict, evidence: Evidence) -> None:
+    """What `starter.py cost` tells is the sum of the rows, all of which have been held against the bill."""
+    costs = evidence.costs
+    known = costs.spent_micros + costs.in_flight_micros
+    if (known, costs.unknown_micros) != (verdict.booked_micros, verdict.doubtful_micros):
+        _note(verdict, f"the product's own sums are {known} and {costs.unknown_micros} in doubt")
+        verdict.off_micros += abs(costs.committed_micros - verdict.booked_micros - verdict.doubtful_micros)
 
 
 def _judge_objects(verdict: Verdict, evidence: Evidence) -> None:

@@ -1,17 +1,27 @@
-"""The person of a drill: looks at what waits for a decision, checks that it says so, and decides."""
+"""The person of a drill: decides on what waits for a decision, if it says so, and has late results collected."""
 
+import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from domain.jobs import OPEN_STATES
 from models.enums import JobState
 from models.progress import SceneProgress
 from models.tables import ProviderJob, Scene
 from runtime.decisions import give_up
 from runtime.launching import SceneHandle, tell_purchase_changed
+from runtime.schedules import reconcile_now
 from tests.support.stack import Stack
 from workflows.generate_scene import GenerateSceneWorkflow
 
 LOOK_EVERY_S = 1.0
+QUIET = timedelta(seconds=2)  # what moved so recently may be in a worker's hands
 PATIENCE_S = 30.0  # a lost answer that no word is said about for so long is hidden
 FOR_A_PERSON = "give-up"  # the command that a waiting step names when it is for a person to decide
 
@@ -23,22 +33,32 @@ class Person:
     stack: Stack
     handle: SceneHandle
     scene: Scene
+    task_queue: str
     held: list[str]
     silent: list[str]
     _next_look: float = 0.0
     _since: dict[str, float] = field(default_factory=dict[str, float])
+    _pass: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
         """Look at the scene's purchases, about once a second."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_EVERY_S
-        lost = [job for job in await self.stack.jobs(self.scene) if _is_lost(job)]
+        jobs = await self.stack.jobs(self.scene)
+        if any(job.parked_at is not None and job.state in OPEN_STATES for job in jobs):
+            self._reconcile()
+        lost = [job for job in jobs if _is_lost(job)]
         if not lost:
             return
         progress = await self.handle.query(GenerateSceneWorkflow.progress)
         for job in lost:
             await self._consider(job, _words(progress, job))
+
+    def leave(self) -> None:
+        """Wait for nothing any more."""
+        if self._pass is not None:
+            self._pass.cancel()
 
     async def _consider(self, job: ProviderJob, says: str) -> None:
         key = job.idempotency_key
@@ -50,6 +70,15 @@ class Person:
             self._since[key] = time.monotonic()
         elif time.monotonic() - self._since.setdefault(key, time.monotonic()) > PATIENCE_S and key not in self.silent:
             self.silent.append(key)
+
+    def _reconcile(self) -> None:
+        if self._pass is None or self._pass.done():
+            self._pass = asyncio.create_task(self._one_pass())
+
+    async def _one_pass(self) -> None:
+        """A pass under way goes on by itself, also after its worker's death; Temporal may be away."""
+        with suppress(RPCError, WorkflowAlreadyStartedError, WorkflowFailureError):
+            await reconcile_now(self.stack.servers.client, self.task_queue, QUIET)
 
 
 def _is_lost(job: ProviderJob) -> bool:

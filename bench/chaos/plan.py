@@ -85,6 +85,7 @@ class Run:
     crashes: tuple[Crash, ...] = ()
     kills: tuple[Kill, ...] = ()
     lost: Target | None = None  # the vendor takes this step's order, and its answer never arrives
+    impatient: bool = False  # every job is parked at the first poll, and collected by the reconciler
     broken_puts: int = 0  # so many writes to the object store fail, per worker process
     sabotage: str = ""
 
@@ -148,6 +149,22 @@ def store_runs(database: str) -> list[Run]:
     ]
 
 
+def late_batches(databases: Sequence[str]) -> list[Batch]:
+    """Results that come after the collect's patience: nobody dies, or a worker does in the reconciler's hands.
+
+    One scene a database at a time: the reconciler of each works on all that it finds there.
+    """
+    deaths: dict[str, tuple[Crash, ...]] = {
+        "late": (),
+        "late-and-finished": (Crash(Point.FINISHED, Step.VIDEO),),
+        "late-and-stored": (Crash(Point.STORED, Step.LIPSYNC),),
+    }
+    return [
+        Batch(name, tuple(Run(f"{name} {kind}", kind, impatient=True, crashes=crashes) for kind in databases))
+        for name, crashes in deaths.items()
+    ]
+
+
 def random_run(seed: int) -> Run:
     """One scene whose workers die at moments that only the seed decides."""
     draw = random.Random(seed)
@@ -174,8 +191,13 @@ def short(seed: int) -> list[Batch]:
         for index, (point, choices) in enumerate(targets.items())
     ]
     alternating = [*lost_runs(DATABASES[seed % 2]), twice_runs("sqlite")[0], twice_runs("postgresql")[1]]
-    first = Batch("points and answers", (*runs, *alternating, store_runs("sqlite")[0], random_run(seed)))
-    return [first, *_misfortunes(seed, 1)]
+    first = Batch(
+        "points and answers",
+        (*runs, *alternating, store_runs("sqlite")[0], random_run(seed)),
+    )
+    _, finished, stored = late_batches(DATABASES)
+    late = Batch("late results", (finished.runs[seed % 2], stored.runs[(seed + 1) % 2]))
+    return [first, late, *_misfortunes(seed, 1)]
 
 
 def long(seed: int, *, seeds: int = 3, randoms: int = 200) -> list[Batch]:
@@ -189,6 +211,7 @@ def long(seed: int, *, seeds: int = 3, randoms: int = 200) -> list[Batch]:
     return [
         Batch("points", tuple(points)),
         Batch("scenarios", tuple(scenarios)),
+        *late_batches(DATABASES),
         *_misfortunes(seed, 3),
         Batch("random", tuple(random_run(number) for number in range(seed, seed + randoms))),
     ]

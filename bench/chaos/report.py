@@ -48,6 +48,7 @@ def as_document(verdicts: Sequence[Verdict], *, seed: int, form: str, took_s: fl
         "result": last_line(verdicts),
         "holds": all(item.holds for item in verdicts),
         "booked_micros": sum(item.booked_micros for item in verdicts),
+        "possible_loss_micros": sum(item.doubtful_micros for item in verdicts),
         "billed_micros": sum(item.billed_micros for item in verdicts),
         "deaths": sum(item.deaths for item in verdicts),
         "runs": [asdict(item) for item in verdicts],
