@@ -9,6 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 BEATS_PER_TIMEOUT = 3  # two may be lost before the server takes the worker for dead
+LONGEST_INTERVAL_S = 2.0  # a cancel arrives with the answer to a heartbeat, and people wait for it
 HANDED_OVER = "handed_over"
 """The type of the error by which an activity leaves its work to the next worker."""
 
@@ -28,7 +29,8 @@ async def heartbeating() -> AsyncGenerator[Pulse]:
     if timeout is None:
         yield pulse
         return
-    task = asyncio.create_task(_beat(pulse, timeout.total_seconds() / BEATS_PER_TIMEOUT))
+    interval_s = min(timeout.total_seconds() / BEATS_PER_TIMEOUT, LONGEST_INTERVAL_S)
+    task = asyncio.create_task(_beat(pulse, interval_s))
     try:
         yield pulse
     finally:

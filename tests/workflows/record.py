@@ -17,7 +17,8 @@ from temporalio.client import WorkflowFailureError
 
 from models.enums import JobState, Step
 from models.tables import Scene
-from runtime.launching import SceneHandle, scene_handle
+from runtime.decisions import give_up
+from runtime.launching import SceneHandle, scene_handle, tell_purchase_changed
 from studio.media.portrait import draw_portrait
 from tests.support.stack import Stack, running_stack
 
@@ -79,6 +80,23 @@ async def _canceled(stack: Stack) -> Scene:
     return scene
 
 
+async def _held_and_bought_again(stack: Stack) -> Scene:
+    lost = {"provider": "fal", "model": "fal-ai/flux-lora", "fault": "accept_then_drop"}
+    await stack.control("POST", "/control/faults", json=lost)
+    scene = await _scene(stack, {}, TWIN)
+    handle = await stack.start(scene)
+    await stack.until(scene, Step.IMAGE, JobState.UNKNOWN)
+    lost_job = next(job for job in await stack.jobs(scene) if job.step == Step.IMAGE)
+    await give_up(stack.parts.database, lost_job.id, "recorded")
+    await tell_purchase_changed(stack.servers.client, scene.id)
+    await handle.result()
+    return scene
+
+
+async def _over_budget(stack: Stack) -> Scene:
+    return await _film(stack, budget_usd="0.05", **TWIN)
+
+
 KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "twin_loop": _twin_loop,
     "twin_cover": _twin_cover,
@@ -89,6 +107,8 @@ KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "failed_lora": _failed_lora,
     "retried_and_bought_again": _retried_and_bought_again,
     "canceled": _canceled,
+    "held_and_bought_again": _held_and_bought_again,
+    "over_budget": _over_budget,
 }
 
 

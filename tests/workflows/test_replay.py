@@ -24,6 +24,8 @@ KINDS = {
     "failed_lora",
     "retried_and_bought_again",
     "canceled",
+    "held_and_bought_again",
+    "over_budget",
 }
 
 
