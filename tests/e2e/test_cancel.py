@@ -23,7 +23,7 @@ HANGS: dict[str, tuple[dict[str, Any], Step, JobState]] = {
     "asking for speech": ({"provider": "elevenlabs"}, Step.SPEECH, S.SENT),
     "submitting the picture": ({"provider": "fal", "model": FLUX}, Step.IMAGE, S.SENT),
     "looking at the picture": ({"provider": "fal", "model": FLUX, "operation": "status"}, Step.IMAGE, S.ACCEPTED),
-    "downloading the picture": ({"provider": "files", "operation": "download"}, Step.IMAGE, S.SUCCEEDED),
+    "downloading the picture": ({"provider": "fal", "operation": "download"}, Step.IMAGE, S.SUCCEEDED),
     "submitting the clip": ({"provider": "fal", "model": KLING}, Step.VIDEO, S.SENT),
     "looking at the lipsync": ({"provider": "sync", "operation": "status"}, Step.LIPSYNC, S.ACCEPTED),
 }
