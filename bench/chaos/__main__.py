@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from bench.chaos.judge import Verdict, last_line
 from bench.chaos.stage import staged
 from runtime.settings import ROOT
 
+STOPPED = 130  # what shells say of a program that Ctrl-C has ended
 REPORT = ROOT / ".devatar" / "drill.json"
 
 
@@ -27,7 +29,11 @@ def main() -> int:
     logging.disable(logging.ERROR)  # what the driver's own calls on the product log would tear the table apart
     began = time.monotonic()
     batches = _batches(arguments)
-    verdicts = asyncio.run(_run(arguments, batches, console))
+    try:
+        verdicts = asyncio.run(_run(arguments, batches, console))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stdout.write("drill: stopped\n")
+        return STOPPED
     report.show(console, verdicts)
     form = "long" if arguments.long else "short"
     took_s = time.monotonic() - began
@@ -38,6 +44,9 @@ def main() -> int:
 
 
 async def _run(arguments: argparse.Namespace, batches: list[plan.Batch], console: Console) -> list[Verdict]:
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     folder = Path(tempfile.mkdtemp(prefix="devatar-drill-"))
     try:
         async with staged(folder) as stage:
