@@ -11,7 +11,7 @@ from bench.chaos.plan import Batch, Misfortune, Run
 from bench.chaos.stage import Stage
 
 SIDE_BY_SIDE = 8  # most of a run is waiting for ten seconds to pass until the server takes a dead worker for dead
-MISFORTUNE_AFTER_S = (2.0, 8.0)
+MISFORTUNE_AFTER_S = (1.0, 5.0)  # the shortest run takes six
 
 Tell = Callable[[str], None]
 

@@ -1,48 +1,65 @@
-"""The drill: a healthy worker passes it whatever kills it, and one with a broken guard does not."""
+"""The drill: a whole worker passes it whatever kills it, and one with a broken guard does not."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from bench.chaos import sabotage
+from bench.chaos.drill import drill
 from bench.chaos.judge import Verdict, last_line
-from tests.chaos.conftest import HEALTHY
+from bench.chaos.plan import Batch, Crash, Point, Run, Target, crash_run
+from bench.chaos.stage import staged
+from models.enums import Step
 
-pytestmark = pytest.mark.timeout(420)  # the first test of the module waits for all runs
-
-
-@pytest.mark.parametrize("name", [run.name for run in HEALTHY])
-def test_what_is_bought_is_bought_once_and_kept(verdicts: dict[str, Verdict], name: str) -> None:
-    """A worker that dies, or an answer that is lost, costs no second purchase, no result and no cent of the ledger."""
-    assert verdicts[name].findings == []
-    assert verdicts[name].holds
-
-
-def test_the_ledger_is_the_bill(verdicts: dict[str, Verdict]) -> None:
-    """Over all healthy runs what is booked, and not in doubt, is what the vendors charged for the same jobs."""
-    healthy = [verdicts[run.name] for run in HEALTHY]
-
-    assert last_line(healthy) == "drill: 4 runs, 0 duplicates, 0 lost, ledger exact"
-    assert sum(item.booked_micros for item in healthy) > 0
-
-
-@pytest.mark.parametrize("guard", [sabotage.NO_INTENT, sabotage.NO_KEY, sabotage.SDK_RETRIES])
-def test_a_purchase_that_no_row_knows_of_is_reported(verdicts: dict[str, Verdict], guard: str) -> None:
-    """Without the guard the vendor makes two jobs: one too many, its result lost and its price on no row."""
-    verdict = verdicts[guard]
-
-    assert verdict.duplicates >= 1
-    assert verdict.lost == verdict.duplicates
-    assert verdict.off_micros > 0
-
-
-def test_a_result_that_was_not_kept_is_reported(verdicts: dict[str, Verdict]) -> None:
-    """A row that says STORED before its object is there loses it when the worker dies between: it is bought again."""
-    assert verdicts[sabotage.STORED_FIRST].duplicates == 1
+WHOLE = (
+    crash_run(Point.SENT, Target.VIDEO_KLING, "sqlite"),
+    crash_run(Point.UPLOADED, Target.SPEECH, "postgresql"),
+    crash_run(Point.ANSWERED, Target.LIPSYNC, "postgresql"),
+    Run("answer-lost image", "sqlite", lost=Target.IMAGE),
+)
+# Each broken guard, with the death that it would have survived whole, and what the drill says of it.
+BROKEN: dict[Run, set[str]] = {
+    Run("intent", "sqlite", crashes=(Crash(Point.ANSWERED, Step.IMAGE),), sabotage=sabotage.NO_INTENT): {
+        "duplicates",
+        "lost",
+        "ledger",
+    },
+    Run("key", "postgresql", crashes=(Crash(Point.SENT, Step.LIPSYNC),), sabotage=sabotage.NO_KEY): {
+        "duplicates",
+        "lost",
+        "ledger",
+    },
+    Run("sdk", "postgresql", lost=Target.VIDEO_FAL, sabotage=sabotage.SDK_RETRIES): {"duplicates", "lost", "ledger"},
+    # The row says STORED before its object is there: whoever goes on finds none, and buys again.
+    Run("stored", "sqlite", crashes=(Crash(Point.STORED, Step.SPEECH),), sabotage=sabotage.STORED_FIRST): {
+        "duplicates"
+    },
+}
 
 
-def test_a_drill_that_fails_says_by_how_much(verdicts: dict[str, Verdict]) -> None:
-    """The last line has the figures."""
-    line = last_line([verdicts[sabotage.NO_KEY]])
+@pytest.mark.timeout(420)
+async def test_a_whole_worker_passes_and_each_broken_guard_is_reported(tmp_path: Path) -> None:
+    """All runs side by side: deaths and a lost answer cost nothing, without a guard the same deaths do."""
+    async with staged(tmp_path) as stage:
+        verdicts = await drill(stage, [Batch("suite", (*WHOLE, *BROKEN))], 1, lambda line: None)
+    whole, broken = verdicts[: len(WHOLE)], verdicts[len(WHOLE) :]
 
-    assert re.fullmatch(r"drill: 1 runs, 1 duplicates, 1 lost, ledger off by \$0\.\d{6}", line)
+    assert [verdict.findings for verdict in whole] == [[], [], [], []]
+    assert last_line(whole) == "drill: 4 runs, 0 duplicates, 0 lost, ledger exact"
+    assert sum(verdict.booked_micros + verdict.doubtful_micros for verdict in whole) == sum(
+        verdict.billed_micros for verdict in whole
+    )
+    assert {verdict.name: complaints(verdict) for verdict in broken} == {run.name: BROKEN[run] for run in BROKEN}
+    assert re.fullmatch(r"drill: 4 runs, [1-9] duplicates, [1-9] lost, ledger off by \$\d\.\d{6}", last_line(broken))
+
+
+def complaints(verdict: Verdict) -> set[str]:
+    """What a verdict complains about."""
+    figures = {
+        "duplicates": verdict.duplicates,
+        "lost": verdict.lost,
+        "ledger": verdict.off_micros,
+        "unexplained": verdict.unexplained,
+    }
+    return {name for name, figure in figures.items() if figure}
