@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.clips import plan_clips
+    from domain.orders import clips_for, image_request, lipsync_request, video_request
     from domain.rejections import RejectedError
     from models.artifacts import ArtifactRef
     from models.enums import SceneStatus, Step
@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         ValidateAnchorInput,
     )
     from models.progress import SceneProgress
-    from models.requests import ImageRequest, LipsyncRequest, Lora, VideoRequest
+    from models.requests import Lora
     from models.scene import ClipPlan, ImagePlan, ScenePlan
     from workflows import policies
     from workflows.anchors import Anchor, Drawing
@@ -121,16 +121,7 @@ class GenerateSceneWorkflow:
 
     async def _draw(self, plan: ScenePlan, drawing: Drawing) -> Anchor:
         image, lora = drawing.image, drawing.lora
-        request = ImageRequest(
-            model=image.model,
-            prompt=image.prompt,
-            aspect_ratio=plan.aspect_ratio,
-            steps=image.steps,
-            guidance=image.guidance,
-            seed=image.seed,
-            lora=lora,
-            safety_checker=image.safety_checker,
-        )
+        request = image_request(plan, image, lora)
         with self._board.step(Step.IMAGE, f"fal.ai: {image.model}"):
             order = SubmitImageInput(run=self._run, request=request)
             drawn = await self._buyer.buy(
@@ -141,13 +132,7 @@ class GenerateSceneWorkflow:
 
     def _plan_clips(self, plan: ScenePlan, speech: ArtifactRef) -> ClipPlan:
         try:
-            return plan_clips(
-                plan.clip_policy,
-                speech.duration_s or 0.0,
-                durations=plan.video.durations,
-                takes_end_frame=plan.video.takes_end_frame,
-                max_speech_s=plan.max_speech_s,
-            )
+            return clips_for(plan, speech.duration_s or 0.0)
         except RejectedError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
 
@@ -163,15 +148,7 @@ class GenerateSceneWorkflow:
     async def _film_clip(
         self, plan: ScenePlan, anchor: Anchor, number: int, total: int, seconds: int
     ) -> PurchaseResult:
-        request = VideoRequest(
-            model=plan.video.model,
-            prompt=plan.video.prompt,
-            negative_prompt=plan.video.negative_prompt,
-            aspect_ratio=plan.aspect_ratio,
-            start_image=anchor.picture,
-            end_image=anchor.picture if plan.video.takes_end_frame else None,
-            seconds=seconds,
-        )
+        request = video_request(plan, anchor.picture, seconds)
         order = SubmitVideoInput(run=self._run, provider=plan.video.provider, request=request, clip=number)
         label = f"Kling: clip {number} of {total}"
         return await self._buyer.buy(Step.VIDEO, policies.SUBMIT_VIDEO, order, policies.COLLECT_VIDEO, label)
@@ -188,7 +165,7 @@ class GenerateSceneWorkflow:
     async def _lipsync(
         self, plan: ScenePlan, clip_plan: ClipPlan, video: ArtifactRef, speech: ArtifactRef
     ) -> ArtifactRef:
-        request = LipsyncRequest(model=plan.lipsync_model, video=video, audio=speech, sync_mode=clip_plan.sync_mode)
+        request = lipsync_request(plan, clip_plan, video, speech)
         with self._board.step(Step.LIPSYNC, f"sync.so: {plan.lipsync_model}"):
             order = SubmitLipsyncInput(run=self._run, request=request)
             label = f"sync.so: {plan.lipsync_model}, {clip_plan.sync_mode}"
