@@ -1,6 +1,7 @@
 """Clips become one video, and the finished film is looked at before anybody calls it finished."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from activities.heartbeats import heartbeating
 from activities.journal import Entry
 from activities.workshop import Workshop
 from media.film import check_film, finish_film
-from media.join import join_clips as join_clip_files
+from media.join import join_clips
 from models.artifacts import ArtifactRef
 from models.enums import LogStep
 from models.messages import CheckMediaInput, JoinClipsInput
@@ -34,12 +35,7 @@ class AssemblyActivities:
         with translated_failures():
             async with heartbeating() as pulse, self._workshop.bench() as folder:
                 pulse.waiting_for = f"joining {len(order.clips)} clips"
-                paths: list[Path] = []
-                for number, clip in enumerate(order.clips, 1):
-                    paths.append(await self._workshop.fetch(clip, folder / f"clip{number}.mp4"))
-                joined = folder / "joined.mp4"
-                await asyncio.to_thread(join_clip_files, paths, joined)
-                return await self._workshop.keep(joined, MP4)
+                return await self._workshop.keep(await joined(self._workshop, order.clips, folder), MP4)
 
     @activity.defn
     async def check_media(self, order: CheckMediaInput) -> ArtifactRef:
@@ -63,3 +59,11 @@ class AssemblyActivities:
             async with self._database.transaction() as tx:
                 await journal.write(tx, order.run, entry)
         return kept
+
+
+async def joined(workshop: Workshop, clips: Sequence[ArtifactRef], folder: Path) -> Path:
+    """The clips one behind the other, as a file in `folder`; the same clips always make the same file."""
+    paths = [await workshop.fetch(clip, folder / f"clip{number}.mp4") for number, clip in enumerate(clips, 1)]
+    whole = folder / "joined.mp4"
+    await asyncio.to_thread(join_clips, paths, whole)
+    return whole

@@ -33,9 +33,13 @@ class Workshop:
         await self._objects.fetch(artifact.key, to)
         return to
 
+    async def describe(self, path: Path, media_type: str) -> ArtifactRef:
+        """What the file would be in the store, without putting it there. Raises MediaInvalid as `keep` does."""
+        return await asyncio.to_thread(_describe, path, media_type)
+
     async def keep(self, path: Path, media_type: str) -> ArtifactRef:
         """Measure, hash and put a file. Raises MediaInvalid for a file that is not the media it should be."""
-        ref = await asyncio.to_thread(_describe, path, media_type)
+        ref = await self.describe(path, media_type)
         await self._objects.put(path, key=ref.key, media_type=media_type, sha256=ref.sha256)
         return ref
 

@@ -13,6 +13,7 @@ from activities.anchor import AnchorActivities
 from activities.assembly import AssemblyActivities
 from activities.budgets import Budgets
 from activities.collecting import Collector, JobProviders
+from activities.headshots import Headshots
 from activities.jobs import JobActivities
 from activities.loras import LoraLinks
 from activities.purchases import Purchases
@@ -126,6 +127,12 @@ def lora_links(parts: Parts) -> LoraLinks:
     return LoraLinks(parts.database, parts.objects, planning, default, timedelta(hours=settings.vendor_url_hours))
 
 
+def headshots_of(parts: Parts) -> Headshots:
+    """Finds and fits headshots."""
+    url = parts.settings.default_headshot_url
+    return Headshots(parts.database, workshop_of(parts), parts.web, SecretStr(url) if url else None)
+
+
 def purchases_of(parts: Parts) -> Purchases:
     """The one way to buy."""
     budgets = Budgets(parts.settings.for_planning(search_attributes=False))
@@ -163,16 +170,14 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
     settings = parts.settings
     plan_settings = settings.for_planning(search_attributes=search_attributes)
     workshop = workshop_of(parts)
-    default_headshot = SecretStr(settings.default_headshot_url) if settings.default_headshot_url else None
     purchases, collector = purchases_of(parts), collector_of(parts)
     speech = SpeechActivities(database=parts.database, purchases=purchases, workshop=workshop, provider=parts.speech)
     anchor = AnchorActivities(
         database=parts.database,
         workshop=workshop,
-        web=parts.web,
+        headshots=headshots_of(parts),
         inspector=parts.inspector,
         links=lora_links(parts),
-        default_headshot=default_headshot,
     )
     jobs = job_activities(parts)
     assembly = AssemblyActivities(database=parts.database, workshop=workshop)

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.anchor import AnchorActivities
+from activities.headshots import Headshots
 from activities.loras import LoraLinks, current_settings
 from activities.purchases import Purchases
 from activities.scene import SceneActivities
@@ -195,10 +196,11 @@ async def test_default_headshot_is_used(
         anchor = AnchorActivities(
             database=database,
             workshop=workshop,
-            web=GuardedWebFetcher(web),
+            headshots=Headshots(
+                database, workshop, GuardedWebFetcher(web), SecretStr("https://host.invalid/other.png")
+            ),
             inspector=SafetensorsLoraInspector(web),
             links=LoraLinks(database, objects, PlanSettings(), None, timedelta(hours=1)),
-            default_headshot=SecretStr("https://host.invalid/other.png"),
         )
         order = PrepareHeadshotInput(
             run=RunRef(scene_id=added.id, run_id="run1"),
