@@ -34,7 +34,7 @@ class Budgets:
 
         Raises RejectedError (`budget_exceeded`). What another attempt claimed at this very moment is covered already.
         """
-        caps = await self._caps(tx, order)
+        caps = await self.caps(tx, order.scene_id)
         if not caps:
             return
         await tx.ledger.hold_budgets()
@@ -44,10 +44,10 @@ class Budgets:
             budget = Budget(cap.limit_micros, await tx.ledger.committed(cap.which))
             budget.check(cap.whose, order.estimated_cost_micros, cap.remedy)
 
-    async def _caps(self, tx: Transaction, order: Order) -> list[Cap]:
+    async def caps(self, tx: Transaction, scene_id: str) -> list[Cap]:
         """The narrowest first. The test of an identity is no scene: only the month's budget covers it."""
         settings = await current_settings(tx, self._settings)
-        scene = await tx.scenes.get(order.scene_id)
+        scene = await tx.scenes.get(scene_id)
         project = await tx.projects.get(scene.project_id) if scene and scene.project_id else None
         caps = [scene and _of_scene(scene, settings), project and _of_project(project), _of_month(settings)]
         return [cap for cap in caps if cap]

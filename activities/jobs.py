@@ -5,11 +5,13 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.claims import BeingBoughtError
 from activities.collecting import Collector, JobProviders, RequestT
 from activities.failures import translated_failures
 from activities.heartbeats import Pulse, heartbeating
 from activities.loras import LoraLinks
-from activities.purchases import UNANSWERED, Purchases, Wanted, collected, result_of, ticket_of
+from activities.purchases import UNANSWERED, Purchases
+from activities.wanted import Wanted, collected, result_of, ticket_of
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, JobState, Provider, Step
 from models.messages import (
@@ -65,21 +67,21 @@ class JobActivities:
             if request.lora is not None:
                 link = await self._links.of_scene(order.run.scene_id)
                 request = _with_link(request, link.url)
-            wanted = Wanted(order.run, Step.IMAGE, self._providers.image.provider, order.request)
+            wanted = Wanted(order.run, Step.IMAGE, self._providers.image.provider, order.request, fresh=order.fresh)
             return await self._submit(wanted, self._providers.image, request)
 
     @activity.defn
     async def submit_video(self, order: SubmitVideoInput) -> JobTicket:
         """Ask Kling for one clip."""
         with translated_failures():
-            wanted = Wanted(order.run, Step.VIDEO, order.provider, order.request, order.clip)
+            wanted = Wanted(order.run, Step.VIDEO, order.provider, order.request, order.clip, fresh=order.fresh)
             return await self._submit(wanted, self._providers.video(order.provider), order.request)
 
     @activity.defn
     async def submit_lipsync(self, order: SubmitLipsyncInput) -> JobTicket:
         """Ask sync.so to make the mouth follow the speech."""
         with translated_failures():
-            wanted = Wanted(order.run, Step.LIPSYNC, self._providers.lipsync.provider, order.request)
+            wanted = Wanted(order.run, Step.LIPSYNC, self._providers.lipsync.provider, order.request, fresh=order.fresh)
             return await self._submit(wanted, self._providers.lipsync, order.request)
 
     @activity.defn
@@ -130,7 +132,10 @@ class JobActivities:
     async def _submit(self, wanted: Wanted, vendor: JobProvider[RequestT], request: RequestT) -> JobTicket:
         async with heartbeating() as pulse:
             pulse.waiting_for = f"{wanted.provider} to accept {wanted.request.model}"
-            job = await self._purchases.begin(wanted)
+            try:
+                job = await self._purchases.begin(wanted)
+            except BeingBoughtError as rival:
+                return ticket_of(rival.job, wanted.run, rival.waits)
             try:
                 await self._ask(job, vendor, request)
             except ProviderError as error:

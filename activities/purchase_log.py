@@ -79,6 +79,18 @@ def reused_entry(job: ProviderJob, step: Step, clip: int | None) -> Entry:
     )
 
 
+def gone_entry(job: ProviderJob, step: Step, clip: int | None) -> Entry:
+    """A stored result cannot be used again."""
+    return Entry(
+        event=f"{step}:{clip or ''}:gone:{job.idempotency_key}",
+        step=LOG_STEP[step],
+        provider=job.provider,
+        level=LogLevel.WARN,
+        message=f"{what(job)} was bought before, but its object is gone or damaged: it is not used",
+        payload={"idempotency_key": job.idempotency_key, "artifact": (job.artifact or {}).get("key")},
+    )
+
+
 def _entry(
     job: ProviderJob, event: str, message: str, *, level: LogLevel = LogLevel.INFO, cost_micros: int | None = None
 ) -> Entry:

@@ -2,9 +2,11 @@
 
 from temporalio import activity
 
+from activities.claims import BeingBoughtError
 from activities.failures import translated_failures
 from activities.heartbeats import heartbeating
-from activities.purchases import Purchases, Wanted, collected
+from activities.purchases import Purchases
+from activities.wanted import Wanted, collected
 from activities.workshop import Workshop
 from domain.prices import speech_cost
 from models.enums import JobState, Step
@@ -36,7 +38,11 @@ class SpeechActivities:
         with translated_failures():
             async with heartbeating() as pulse:
                 pulse.waiting_for = f"ElevenLabs: {request.model}"
-                job = await self._purchases.begin(Wanted(order.run, Step.SPEECH, self._provider.provider, request))
+                wanted = Wanted(order.run, Step.SPEECH, self._provider.provider, request, fresh=order.fresh)
+                try:
+                    job = await self._purchases.begin(wanted)
+                except BeingBoughtError as rival:
+                    return Collected(waits=rival.waits)
                 try:
                     await self._speak(job, request)
                 except ProviderError as error:

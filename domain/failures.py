@@ -33,6 +33,8 @@ RULES: dict[FailureCode, FailureRule] = {
     FailureCode.LORA_INVALID: FailureRule(False, "The file is not a usable Flux LoRA", _E),
     FailureCode.MEDIA_INVALID: FailureRule(False, "A media file is damaged or is not what it should be", _E),
     FailureCode.BUDGET_EXCEEDED: FailureRule(False, "The budget does not cover the next purchase", _E),
+    FailureCode.FACE_MISMATCH: FailureRule(False, "The picture does not show the identity", _E),
+    FailureCode.NOT_APPROVED: FailureRule(False, "The picture was not approved", _W),
     FailureCode.CANCELED: FailureRule(False, "The scene was canceled", _W),
     FailureCode.UNKNOWN: FailureRule(True, "Something unexpected went wrong", _E),
 }

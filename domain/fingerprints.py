@@ -9,14 +9,16 @@ from models.enums import Provider
 from models.requests import Lora, PaidRequest
 
 
-def fingerprint(provider: Provider, request: PaidRequest) -> str:
+def fingerprint(provider: Provider, request: PaidRequest, *, clip: int | None = None) -> str:
     """SHA-256 in hex over the canonical JSON of provider and request.
 
-    Media count by their sha256 and a LoRA by its content fingerprint, so neither a moved object nor a renewed link
-    changes anything.
+    `clip` counts from 1: the clips of a film may be asked for in the same words and must yet differ. Media count by
+    their sha256 and a LoRA by its content fingerprint, so neither a moved object nor a renewed link changes anything.
     """
     body = {name: _essence(getattr(request, name)) for name in type(request).model_fields}
-    document = {"provider": provider, "kind": type(request).__name__, "request": body}
+    document: dict[str, object] = {"provider": provider, "kind": type(request).__name__, "request": body}
+    if clip is not None and clip > 1:
+        document["clip"] = clip
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

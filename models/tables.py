@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Text, text
+from sqlalchemy import false as sa_false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -27,6 +28,7 @@ def now() -> datetime:
 
 _JSON = JSON(none_as_null=True)  # unset is SQL's NULL, not JSON's, so that `IS NULL` finds it
 _NOTE_UPDATE = {"onupdate": now}
+_IS_AWAITED = text("state NOT IN ('stored', 'failed', 'canceled') AND written_off_at IS NULL")
 _FIRST_VERSION = {"server_default": "1"}  # counts edits by people, so that none overwrites another unseen
 
 
@@ -99,6 +101,7 @@ class Project(SQLModel, table=True):
     display_name: str
     description: str | None = Field(default=None, sa_type=Text)
     budget_micros: int | None = Field(default=None, sa_type=BigInteger)
+    approval: bool = Field(default=False, sa_column_kwargs={"server_default": sa_false()})
     version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
@@ -118,6 +121,7 @@ class Asset(SQLModel, table=True):
     height: int | None = None
     duration_s: float | None = None
     project_id: str | None = Field(default=None, foreign_key="project.id", index=True)
+    identity_id: str | None = Field(default=None, foreign_key="identity_profile.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
@@ -147,6 +151,7 @@ class Scene(SQLModel, table=True):
     seed: int | None = Field(default=None, sa_type=BigInteger)
     generation_mode: str | None = None
     budget_micros: int | None = Field(default=None, sa_type=BigInteger)
+    approval: bool | None = None
     version: int = Field(default=1, sa_column_kwargs=_FIRST_VERSION)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, sa_column_kwargs=_NOTE_UPDATE)
@@ -180,6 +185,64 @@ class Scene(SQLModel, table=True):
     speech_duration_s: float | None = None
     film_duration_s: float | None = None
     artifacts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    current_take: int | None = None
+
+
+class Take(SQLModel, table=True):
+    """What one run of a scene made: its inputs, artifacts and cost. Numbered from 1 within its scene, and goes with it.
+
+    `inputs` holds the scene's and identity's fields and the plan as they were; `fresh` the steps that were to be made
+    anew; `face_score` how much the anchor resembles the identity's reference pictures.
+    """
+
+    __tablename__ = "take"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("take_of_scene", "scene_id", "number", unique=True),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    scene_id: str = Field(foreign_key="scene.id")
+    number: int
+    run_id: str = Field(unique=True)
+    started_by: str | None = None
+    fresh: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    mode: str
+    models: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    artifacts: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    image_seed: int | None = Field(default=None, sa_type=BigInteger)
+    lora_fingerprint: str | None = None
+    clip_seconds: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    sync_mode: str
+    speech_duration_s: float
+    film_duration_s: float
+    cost_micros: int = Field(sa_type=BigInteger)
+    face_score: float | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Approval(SQLModel, table=True):
+    """A run's question whether its picture is good enough to buy the video, and who answered what.
+
+    `token` is the picture's sha256: an answer to another picture is stale. `price_micros` is what is left to buy.
+    """
+
+    __tablename__ = "approval"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("approval_of_run", "run_id", "round", unique=True),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    scene_id: str = Field(foreign_key="scene.id", index=True)
+    run_id: str
+    round: int
+    token: str
+    picture: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    price_micros: int = Field(sa_type=BigInteger)
+    face_score: float | None = None
+    asked_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    decision: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str | None = Field(default=None, sa_type=Text)
+    seed: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ProviderJob(SQLModel, table=True):
@@ -188,12 +251,14 @@ class ProviderJob(SQLModel, table=True):
     `scene_id`, `project_id` and `identity_id` are no foreign keys: the ledger outlives them, and an identity's test
     buys for `test-{identity}`. `actual_cost_micros` is what the vendor charged: 0 when it let a failed job go, unset
     while it has not told (then the estimate counts). A purchase in UNKNOWN that is `written_off_at` is a possible loss
-    that nothing waits for any more; one that is `parked_at` is collected by the reconciler.
+    that nothing waits for any more; one that is `parked_at` is collected by the reconciler. While it is open and
+    awaited no other purchase can have its `claim`, so that nobody buys the same thing at the same time.
     """
 
     __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         Index("provider_job_step", "scene_id", "step", "clip"),
+        Index("one_open_claim", "claim", unique=True, sqlite_where=_IS_AWAITED, postgresql_where=_IS_AWAITED),
         CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in JobState)})", name="job_state_is_known"),
         CheckConstraint("state NOT IN ('accepted', 'succeeded') OR request_id IS NOT NULL", name="accepted_job_has_id"),
         CheckConstraint("state <> 'stored' OR artifact IS NOT NULL", name="stored_job_has_artifact"),
@@ -212,6 +277,7 @@ class ProviderJob(SQLModel, table=True):
     model: str
     idempotency_key: str = Field(unique=True)
     fingerprint: str = Field(index=True)
+    claim: str | None = None
     state: str = Field(default=JobState.INTENT, index=True)
     request: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     request_id: str | None = Field(default=None, index=True)

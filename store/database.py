@@ -19,6 +19,7 @@ from store.identities import IdentityRepository
 from store.jobs import JobRepository
 from store.ledger import LedgerRepository
 from store.logs import LogRepository
+from store.plans import PlanRepository
 from store.projects import ProjectRepository
 from store.scenes import SceneRepository
 
@@ -44,6 +45,7 @@ class Transaction:
     assets: AssetRepository
     jobs: JobRepository
     ledger: LedgerRepository
+    plans: PlanRepository
     logs: LogRepository
     settings: SettingRepository
     api_keys: ApiKeyRepository
@@ -75,6 +77,7 @@ class Database:
                 assets=AssetRepository(session),
                 jobs=JobRepository(session),
                 ledger=LedgerRepository(session),
+                plans=PlanRepository(session),
                 logs=LogRepository(session),
                 settings=SettingRepository(session),
                 api_keys=ApiKeyRepository(session),

@@ -1,5 +1,6 @@
 """Purchases in the database: the one table that stands around every paid call."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,8 @@ _GOOD_STATES = (JobState.ACCEPTED, JobState.SUCCEEDED, JobState.STORED)
 class Order:
     """A purchase that a step wants: what, for whom, and the most we expect to pay in micro-dollars.
 
-    `identity_id` is for purchases outside of scenes; a scene's purchase is booked on whom the scene speaks as.
+    `identity_id` is for purchases outside of scenes; a scene's purchase is booked on whom the scene speaks as. `fresh`
+    asks for another of the same thing: what is stored is not used, and what others buy is not waited for.
     """
 
     scene_id: str
@@ -43,6 +45,12 @@ class Order:
     request: dict[str, Any]
     estimated_cost_micros: int
     identity_id: str | None = None
+    fresh: bool = False
+
+    @property
+    def claim(self) -> str:
+        """What no other purchase may have while this one is open."""
+        return f"{self.fingerprint}:{self.run_id}:{self.step}:{self.clip or 0}" if self.fresh else self.fingerprint
 
 
 class JobRepository:
@@ -63,19 +71,39 @@ class JobRepository:
         query = self._of_step(order).where(
             col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state).in_(OPEN_STATES), _AWAITED
         )
+        if order.fresh:
+            query = query.where(col(ProviderJob.claim) == order.claim)
         job = (await self._session.exec(query)).first()
         if job is not None:
             job.run_id = order.run_id
         return job
 
-    async def find_stored(self, fingerprint: str) -> ProviderJob | None:
-        """The newest settled purchase of the same thing, of whatever scene."""
-        query = (
-            select(ProviderJob)
-            .where(col(ProviderJob.fingerprint) == fingerprint, col(ProviderJob.state) == JobState.STORED)
-            .order_by(col(ProviderJob.stored_at).desc())
+    async def find_rival(self, order: Order) -> ProviderJob | None:
+        """The unfinished purchase of the same thing for another step or scene."""
+        query = select(ProviderJob).where(
+            col(ProviderJob.claim) == order.claim, col(ProviderJob.state).in_(OPEN_STATES), _AWAITED
         )
         return (await self._session.exec(query)).first()
+
+    async def is_attended(self, job: ProviderJob) -> bool:
+        """Whether the run that ordered it is under way, and goes on with it."""
+        scene = await self._session.get(Scene, job.scene_id)
+        return scene is not None and scene.status == SceneStatus.GENERATING and scene.run_id == job.run_id
+
+    async def find_stored(self, order: Order, limit: int = 5) -> list[ProviderJob]:
+        """Settled purchases of the same thing: those in the scene's current take first, else the newest.
+
+        Of a fresh purchase only the run's own.
+        """
+        query = select(ProviderJob).where(
+            col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state) == JobState.STORED
+        )
+        if order.fresh:
+            query = query.where(col(ProviderJob.claim) == order.claim)
+        found = list((await self._session.exec(query.order_by(col(ProviderJob.stored_at).desc()).limit(limit))).all())
+        scene = await self._session.get(Scene, order.scene_id)
+        current = json.dumps(scene.artifacts) if scene else ""
+        return sorted(found, key=lambda job: (job.artifact or {}).get("key", "?") not in current)
 
     async def add_intent(self, order: Order) -> ProviderJob:
         """Insert INTENT under the next take, unless the step has an unfinished purchase of the same thing by now.
@@ -85,7 +113,7 @@ class JobRepository:
         # One query for both questions: between two, another claim could commit and would be outbid by a second take.
         takes = (await self._session.exec(self._of_step(order))).all()
         for job in takes:
-            if job.fingerprint == order.fingerprint and job.state in OPEN_STATES and not job.written_off_at:
+            if job.claim == order.claim and job.state in OPEN_STATES and not job.written_off_at:
                 job.run_id = order.run_id
                 return job
         take = takes[0].take + 1 if takes else 1
@@ -102,6 +130,7 @@ class JobRepository:
             model=order.model,
             idempotency_key=job_key(order.scene_id, order.step, take, order.clip),
             fingerprint=order.fingerprint,
+            claim=order.claim,
             request=order.request,
             estimated_cost_micros=order.estimated_cost_micros,
         )

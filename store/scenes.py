@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from models.enums import SceneStatus
-from models.tables import GenerationLog, Scene, now
+from models.tables import Approval, GenerationLog, Scene, Take, now
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ class SceneRepository:
         return list((await self._session.exec(query)).all())
 
     async def delete(self, scene: Scene) -> None:
-        """Remove with its log; its purchases stay in the ledger."""
-        await self._session.exec(delete(GenerationLog).where(col(GenerationLog.scene_id) == scene.id))
+        """Remove with its log, takes and approvals; its purchases stay in the ledger."""
+        for table in (GenerationLog, Take, Approval):
+            await self._session.exec(delete(table).where(col(table.scene_id) == scene.id))
         await self._session.delete(scene)
         await self._session.flush()
 

@@ -63,8 +63,8 @@ def _late_intents(stack: ExitStack) -> None:
     async def lazy_begin(self: Any, wanted: Any, *given: Any, **named: Any) -> ProviderJob:
         order = wanted.order()
         async with self._database.transaction() as tx:
-            known = await tx.jobs.find_open(order) or await tx.jobs.find_stored(order.fingerprint)
-        if known is not None:
+            known = await tx.jobs.find_open(order) or await tx.jobs.find_stored(order)
+        if known:
             return await begin(self, wanted, *given, **named)
         job = ProviderJob(**_columns(order), take=1, idempotency_key=f"{order.scene_id}-{order.step}-unwritten")
         orders[job.id] = order

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from activities.purchases import Purchases, Wanted
+from activities.purchases import Purchases
+from activities.wanted import Wanted
 from models.enums import AspectRatio, FailureCode, JobState, Provider, Step
 from models.messages import RunRef
 from models.requests import ImageRequest

@@ -11,7 +11,8 @@ import pytest
 from sqlmodel import col, update
 
 from activities.budgets import Budgets
-from activities.purchases import Purchases, Wanted
+from activities.purchases import Purchases
+from activities.wanted import Wanted
 from domain.rejections import RejectedError
 from models.admin_tables import SystemSetting
 from models.enums import FailureCode, JobState, Provider, Step
@@ -238,7 +239,8 @@ async def main(url, folder, first):
     print("ready", flush=True)
     sys.stdin.readline()
     names = [f"scene{first + number}" for number in range(5)]
-    won = await asyncio.gather(*(buyer.buy(name, first + 1) for name in names), return_exceptions=True)
+    buys = (buyer.buy(name, first + seed) for seed, name in enumerate(names))
+    won = await asyncio.gather(*buys, return_exceptions=True)
     strange = [each for each in won if isinstance(each, BaseException) and not isinstance(each, RejectedError)]
     await database.close()
     if strange:

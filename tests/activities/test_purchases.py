@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from activities.purchases import result_of, ticket_of
+from activities.wanted import result_of, ticket_of
 from domain.jobs import IllegalMoveError
 from domain.keys import artifact_key
 from models.artifacts import ArtifactRef

@@ -8,7 +8,7 @@ C = FailureCode
 CODES = (
     "rate_limited provider_unavailable timed_out outcome_unknown invalid_request unauthorized not_found "
     "content_refused out_of_credit lora_not_found lora_too_small lora_invalid media_invalid budget_exceeded "
-    "canceled unknown"
+    "face_mismatch not_approved canceled unknown"
 )
 
 
@@ -34,5 +34,5 @@ def test_user_messages() -> None:
 def test_log_levels() -> None:
     """What passes by itself, or was wished for, is a warning; the rest are errors."""
     warnings = {code for code, rule in RULES.items() if rule.log_level is LogLevel.WARN}
-    assert warnings == {C.RATE_LIMITED, C.PROVIDER_UNAVAILABLE, C.TIMED_OUT, C.CANCELED}
+    assert warnings == {C.RATE_LIMITED, C.PROVIDER_UNAVAILABLE, C.TIMED_OUT, C.NOT_APPROVED, C.CANCELED}
     assert {rule.log_level for rule in RULES.values()} == {LogLevel.WARN, LogLevel.ERROR}

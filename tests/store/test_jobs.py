@@ -102,7 +102,7 @@ async def test_next_take(database: Database, state: JobState) -> None:
 async def test_claims_apart(database: Database) -> None:
     """Another clip, step or content is another purchase; another content of the same clip is its next take."""
     await stored_scene(database)
-    wanted = [order(), order(clip=2), order(step=Step.IMAGE, clip=None), order(fingerprint="e" * 64)]
+    wanted = [order(), order(clip=2), order(step=Step.IMAGE, clip=None), order(clip=1, fingerprint="e" * 64)]
     claimed = [await claim(database, each) for each in wanted]
     keys = [each and each.idempotency_key for each in claimed]
     assert keys == ["scene1-video-1-1", "scene1-video-2-1", "scene1-image-1", "scene1-video-1-2"]
@@ -244,20 +244,19 @@ async def test_find_stored(database: Database, state: JobState) -> None:
     await stored_scene(database)
     job = await job_at(database, *PATH[state])
     async with database.transaction() as tx:
-        found = await tx.jobs.find_stored("f" * 64)
-        assert await tx.jobs.find_stored("e" * 64) is None
-    assert (found and found.id) == (job.id if state is S.STORED else None)
+        found = await tx.jobs.find_stored(order("scene2"))
+        assert await tx.jobs.find_stored(order(fingerprint="e" * 64)) == []
+    assert [each.id for each in found] == ([job.id] if state is S.STORED else [])
 
 
 async def test_find_newest_stored(database: Database) -> None:
     """Of several results of the same thing the newest is found."""
     await stored_scene(database)
-    await job_at(database, *PATH[S.STORED])
+    oldest = await job_at(database, *PATH[S.STORED])
     newest = await job_at(database, *PATH[S.STORED])
     async with database.transaction() as tx:
-        found = await tx.jobs.find_stored("f" * 64)
-    assert found is not None
-    assert found.id == newest.id
+        found = await tx.jobs.find_stored(order())
+    assert [each.id for each in found] == [newest.id, oldest.id]
 
 
 async def test_open_of_run(database: Database) -> None:

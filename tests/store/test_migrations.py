@@ -12,6 +12,8 @@ from tests.support.databases import opened
 from tests.support.postgres import Postgres
 
 TABLES = {"identity_profile", "project", "asset", "scene", "provider_job", "generation_log", "reuse"} | {
+    "take",
+    "approval",
     "system_setting",
     "api_key",
     "idempotency_record",

@@ -61,7 +61,7 @@ def order(scene_id: str = "scene1", **fields: Any) -> Order:
         "clip": 1,
         "provider": Provider.FAL,
         "model": "some-model",
-        "fingerprint": "f" * 64,
+        "fingerprint": str(fields.get("clip", "f")).rjust(64, "f"),
         "request": {"prompt": "p"},
         "estimated_cost_micros": 100,
     } | fields

@@ -1,0 +1,150 @@
+"""Before a purchase: is it under way, is it stored, is somebody else buying it, does the budget cover it?"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from activities import journal
+from activities.budgets import Budgets
+from activities.purchase_log import canceled_entry, gone_entry, reused_entry, written_off_entry
+from activities.wanted import Wanted, result_of
+from domain.jobs import IllegalMoveError
+from domain.unknowns import HOLD, UnknownPolicy
+from models.artifacts import ArtifactRef
+from models.enums import FailureCode, JobState, Step
+from models.messages import PurchaseWait, RunRef
+from models.tables import ProviderJob, now
+from providers.errors import ProviderError
+from store.database import Database
+from store.jobs import Order
+from store.objects.port import ObjectStore
+
+ATTEMPTS = 20  # each failed one means that another claim was settled or given up in between
+SHARE_OF_AGE, LEAST_S, MOST_S = 0.2, 1.0, 30.0  # how soon a purchase that another run makes is looked at again
+JUST_CLAIMED = timedelta(minutes=1)  # a claim outside of a scene is sent within milliseconds
+
+
+class BeingBoughtError(ProviderError):
+    """Another run is buying the very same thing: this one waits for it."""
+
+    def __init__(self, job: ProviderJob) -> None:
+        super().__init__(
+            FailureCode.PROVIDER_UNAVAILABLE, f"{job.idempotency_key} of another scene buys the same {job.step}"
+        )
+        self.job = job
+        recheck_s = min(max(LEAST_S, SHARE_OF_AGE * age_s(job)), MOST_S)
+        self.waits = PurchaseWait(reason=f"{self.detail}; shared when it is there", recheck_s=recheck_s)
+
+
+class Claims:
+    """Finds or makes the row that a purchase goes on with. One row at a time is open for the same thing."""
+
+    def __init__(
+        self, database: Database, objects: ObjectStore, policies: Mapping[Step, UnknownPolicy], budgets: Budgets
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._policies = policies
+        self._budgets = budgets
+
+    async def begin(self, wanted: Wanted) -> ProviderJob:
+        """The step's unfinished purchase, else a stored result, else one that its own run left behind, else an INTENT.
+
+        Raises BeingBoughtError while another run buys the same, and RejectedError over budget.
+        """
+        order = wanted.order()
+        useless: set[str] = set()
+        for _ in range(ATTEMPTS):
+            job = await self._under_way(order) or await self._stored(wanted, order, useless)
+            job = job or await self._claimed(order, useless)
+            if job is not None:
+                return job
+        raise ProviderError(FailureCode.PROVIDER_UNAVAILABLE, "too many claims of the same purchase at once")
+
+    async def _under_way(self, order: Order) -> ProviderJob | None:
+        async with self._database.transaction() as tx:
+            job = await tx.jobs.find_open(order)
+        return None if job is None or await self._is_written_off(job) else job
+
+    async def _stored(self, wanted: Wanted, order: Order, useless: set[str]) -> ProviderJob | None:
+        async with self._database.transaction() as tx:
+            found = await tx.jobs.find_stored(order)
+        for job in found:
+            if await self._is_intact(job):
+                await self._note_reuse(wanted, order, job)
+                return job
+            useless.add(job.id)
+            async with self._database.transaction() as tx:
+                await journal.write(tx, wanted.run, gone_entry(job, wanted.step, wanted.clip))
+        return None
+
+    async def _claimed(self, order: Order, useless: set[str]) -> ProviderJob | None:
+        """A new INTENT, or the purchase of a run that is over; None when something changed at this very moment."""
+        try:
+            async with self._database.transaction() as tx:
+                rival = await tx.jobs.find_rival(order)
+                if rival is None:
+                    # What was open a moment ago may be stored now: a result that nobody has looked at goes first.
+                    if any(job.id not in useless for job in await tx.jobs.find_stored(order)):
+                        return None
+                    await self._budgets.check(tx, order)
+                    return await tx.jobs.add_intent(order)
+                if _is_own(rival, order):
+                    return rival
+                attended = await tx.jobs.is_attended(rival)
+        except IntegrityError:
+            return None
+        if attended or (rival.state == JobState.INTENT and now() - rival.intent_at < JUST_CLAIMED):
+            raise BeingBoughtError(rival)
+        if rival.state == JobState.INTENT:
+            await self._release(rival)
+            return None
+        return None if await self._is_written_off(rival) else rival
+
+    async def _release(self, job: ProviderJob) -> None:
+        """Nothing was sent, and nobody is going to."""
+        try:
+            async with self._database.transaction() as tx:
+                row = await tx.jobs.move(job.id, JobState.CANCELED, actual_cost_micros=0)
+                await journal.write(tx, run_of(row), canceled_entry(row))
+        except IllegalMoveError:
+            return  # somebody else was faster: the next look shows what it is now
+
+    async def _is_written_off(self, job: ProviderJob) -> bool:
+        """By the policy of its step, now."""
+        after = self._policies.get(Step(job.step), HOLD).rebuy_after
+        if job.state != JobState.UNKNOWN or after is None or age_s(job) < after.total_seconds():
+            return False
+        why = f"no word for {after.total_seconds():g} s, bought again: possible loss"
+        async with self._database.transaction() as tx:
+            row = await tx.jobs.write_off(job.id)
+            if row is not None:
+                await journal.write(tx, run_of(row), written_off_entry(row, why))
+        return row is not None
+
+    async def _note_reuse(self, wanted: Wanted, order: Order, job: ProviderJob) -> None:
+        if not result_of(job, wanted.run).reused:
+            return
+        async with self._database.transaction() as tx:
+            await tx.jobs.note_reuse(order, job)
+            await journal.write(tx, wanted.run, reused_entry(job, wanted.step, wanted.clip))
+
+    async def _is_intact(self, job: ProviderJob) -> bool:
+        artifact = ArtifactRef.model_validate(job.artifact)
+        found = await self._objects.stat(artifact.key)
+        return found is not None and found.size == artifact.size and found.sha256 == artifact.sha256
+
+
+def _is_own(job: ProviderJob, order: Order) -> bool:
+    return (job.scene_id, job.step, job.clip) == (order.scene_id, order.step, order.clip)
+
+
+def run_of(job: ProviderJob) -> RunRef:
+    """The run that a purchase is booked on."""
+    return RunRef(scene_id=job.scene_id, run_id=job.run_id)
+
+
+def age_s(job: ProviderJob) -> float:
+    """Seconds since it was sent, or else claimed."""
+    return (now() - (job.sent_at or job.intent_at)).total_seconds()

@@ -1,0 +1,167 @@
+"""One open purchase of the same thing: others wait for it, share its result, or take it over when its run is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from activities.claims import JUST_CLAIMED, BeingBoughtError
+from activities.purchases import Purchases
+from activities.wanted import Wanted, result_of
+from models.enums import JobState, Provider, SceneStatus, Step
+from models.messages import RunRef
+from models.tables import ProviderJob
+from store.database import Database
+from store.objects.local import LocalObjectStore
+from tests.activities.shop import PRICE, REFUSED, REQUEST, S, Vendor
+from tests.activities.test_purchases import keep
+from tests.support.databases import opened, stored_scene
+
+
+def wanted(scene_id: str, *, fresh: bool = False, clip: int | None = None) -> Wanted:
+    """A scene's wish; every scene wants the same picture."""
+    run = RunRef(scene_id=scene_id, run_id=f"run-{scene_id}")
+    return Wanted(run, Step.IMAGE, Provider.FAL, REQUEST, clip, fresh=fresh)
+
+
+@pytest.fixture
+async def shared(url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """Two scenes under way, on each kind of database."""
+    async with opened(url) as database:
+        for name in ("ann", "bob"):
+            await stored_scene(database, name, status=SceneStatus.GENERATING, run_id=f"run-{name}")
+        yield database
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> LocalObjectStore:
+    """An empty object store."""
+    return LocalObjectStore(tmp_path / "objects", "http://127.0.0.1", SecretStr("signing-key"))
+
+
+@pytest.fixture
+def purchases(shared: Database, objects: LocalObjectStore) -> Purchases:
+    """What two workers have."""
+    return Purchases(shared, objects)
+
+
+async def rows(database: Database) -> list[ProviderJob]:
+    """All purchases of both scenes."""
+    async with database.transaction() as tx:
+        return [*await tx.jobs.of_scene("ann"), *await tx.jobs.of_scene("bob")]
+
+
+async def ends(database: Database, name: str) -> None:
+    """A scene's run is over."""
+    async with database.transaction() as tx:
+        scene = await tx.scenes.get(name)
+        assert scene is not None
+        scene.status = SceneStatus.CANCELED
+
+
+async def bring(purchases: Purchases, job: ProviderJob, *states: JobState) -> ProviderJob:
+    """The purchase, so far."""
+    return await purchases.move(job, *states, request_id="r1")
+
+
+@pytest.mark.parametrize("states", [(), (S.SENT,), (S.SENT, S.UNKNOWN), (S.SENT, S.ACCEPTED)], ids=str)
+async def test_the_second_waits(purchases: Purchases, shared: Database, states: tuple[JobState, ...]) -> None:
+    """While one run buys, wherever its purchase stands, another that needs the same is told to wait, and for what."""
+    first = await bring(purchases, await purchases.begin(wanted("ann")), *states)
+    with pytest.raises(BeingBoughtError) as waiting:
+        await purchases.begin(wanted("bob"))
+    assert waiting.value.job.id == first.id
+    assert "ann-image-1" in waiting.value.waits.reason
+    assert 1.0 <= waiting.value.waits.recheck_s <= 30.0
+    assert len(await rows(shared)) == 1
+
+
+async def test_the_result_is_shared(purchases: Purchases, objects: LocalObjectStore, tmp_path: Path) -> None:
+    """What one bought the other gets for nothing."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
+    await purchases.settle(job, await keep(objects, tmp_path))
+    got = await purchases.begin(wanted("bob"))
+    assert (got.id, result_of(got, wanted("bob").run).cost_micros) == (job.id, 0)
+    assert result_of(got, wanted("ann").run).cost_micros == PRICE
+
+
+async def test_the_other_buys_when_the_first_fails(purchases: Purchases, shared: Database) -> None:
+    """A purchase that came to nothing leaves the way free."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
+    await purchases.fail(job, REFUSED)
+    assert (await purchases.begin(wanted("bob"))).scene_id == "bob"
+    assert len(await rows(shared)) == 2
+
+
+@pytest.mark.parametrize("states", [(S.SENT,), (S.SENT, S.UNKNOWN), (S.SENT, S.ACCEPTED)], ids=str)
+async def test_what_a_dead_run_left_is_taken_over(
+    purchases: Purchases, shared: Database, states: tuple[JobState, ...]
+) -> None:
+    """A purchase whose run is over is carried on by whoever needs it, and not made again."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), *states)
+    await ends(shared, "ann")
+    taken = await purchases.begin(wanted("bob"))
+    assert taken.id == job.id
+    if S.ACCEPTED not in states:
+        vendor = Vendor(finds=["r1"])
+        assert await purchases.attempt(taken, send=vendor.send, find=vendor.find) == "r1"
+        assert vendor.calls == ["find"]
+    assert len(await rows(shared)) == 1
+
+
+async def test_what_a_dead_run_never_sent_is_released(purchases: Purchases, shared: Database) -> None:
+    """A claim that was not sent is given up after a moment, and the other makes its own."""
+    job = await purchases.begin(wanted("ann"))
+    await ends(shared, "ann")
+    with pytest.raises(BeingBoughtError):
+        await purchases.begin(wanted("bob"))
+    async with shared.transaction() as tx:
+        (await tx.jobs.get(job.id)).intent_at -= JUST_CLAIMED
+    own = await purchases.begin(wanted("bob"))
+    first, second = await rows(shared)
+    assert (first.state, first.actual_cost_micros) == (S.CANCELED, 0)
+    assert (second.id, second.scene_id, second.state) == (own.id, "bob", S.INTENT)
+
+
+async def test_a_race_of_scenes(purchases: Purchases, shared: Database) -> None:
+    """However many scenes begin at once, one buys."""
+    names = [f"scene{number}" for number in range(20)]
+    for name in names:
+        await stored_scene(shared, name, status=SceneStatus.GENERATING, run_id=f"run-{name}")
+    won = await asyncio.gather(*(purchases.begin(wanted(name)) for name in names), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in won) == ["BeingBoughtError"] * 19 + ["ProviderJob"]
+
+
+async def test_a_fresh_one_is_another(purchases: Purchases, objects: LocalObjectStore, tmp_path: Path) -> None:
+    """Asked for afresh, a step buys although the thing is stored or being bought; a retry finds its own."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
+    fresh = await purchases.begin(wanted("bob", fresh=True))
+    await purchases.settle(job, await keep(objects, tmp_path))
+    assert (fresh.scene_id, fresh.state) == ("bob", S.INTENT)
+    assert (await purchases.begin(wanted("bob", fresh=True))).id == fresh.id
+    await bring(purchases, fresh, S.SENT, S.ACCEPTED)
+    await purchases.settle(fresh, await keep(objects, tmp_path))
+    assert (await purchases.begin(wanted("bob", fresh=True))).id == fresh.id
+
+
+async def test_clips_of_a_scene_are_not_shared(purchases: Purchases, shared: Database) -> None:
+    """Two clips that are asked for in the same words are two purchases: a film does not show one clip twice."""
+    first, second = [await purchases.begin(wanted("ann", clip=clip)) for clip in (1, 2)]
+    assert first.id != second.id
+
+
+async def test_a_damaged_result_is_said(
+    purchases: Purchases, shared: Database, objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    """A stored result whose object is gone is bought anew, once, and the log says why."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
+    await purchases.settle(job, await keep(objects, tmp_path))
+    await objects.delete(result_of(job, wanted("ann").run).artifact.key)
+    own = await purchases.begin(wanted("bob"))
+    assert (await purchases.begin(wanted("bob"))).id == own.id
+    async with shared.transaction() as tx:
+        log = await tx.logs.of_scene("bob")
+    assert [entry.level for entry in log] == ["WARN"]
+    assert "gone or damaged" in log[0].message
