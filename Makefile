@@ -48,7 +48,7 @@ migrate: $(VENV)/.demo ## Bring the database of DATABASE_URL to the newest schem
 drill: $(VENV)/.dev ## Kill workers and servers at every crash point and judge by the vendors' bill; SEED=7 replays a random run
 	@$(BIN)/python -m bench.chaos $${SEED:+--seed "$$SEED"}
 
-drill-long: $(VENV)/.dev ## The same at every point of every paid step, with 200 random runs; takes about an hour
+drill-long: $(VENV)/.dev ## The same at every point of every paid step, with 200 random runs; takes about half an hour
 	@$(BIN)/python -m bench.chaos --long
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
