@@ -23,9 +23,10 @@ from domain.prices import MICROS_PER_LIPSYNC_SECOND
 from domain.rejections import RejectedError
 from domain.unknowns import UnknownPolicy, parse_policy
 from domain.video_models import VIDEO_MODELS
-from models.enums import MissingLoraPolicy, Provider, Step
+from media import faces
+from models.enums import FacePolicy, MissingLoraPolicy, Provider, Step
 from models.money import BudgetUsd, micros_of
-from models.settings import PlanSettings
+from models.settings import DEFAULT_FACE_RETRIES, DEFAULT_FACE_THRESHOLD, PlanSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 KLING_DIRECT_MODEL = "kling-v2-6"
@@ -123,6 +124,9 @@ class Settings(BaseSettings):
     poll_patience_minutes: float | None = named("DEVATAR_POLL_PATIENCE_MINUTES", None, gt=0, le=110)
     reconcile_minutes: float = named("DEVATAR_RECONCILE_MINUTES", 5.0, ge=0, le=1440)
     safety_checker: bool = named("DEVATAR_SAFETY_CHECKER", True)
+    face_policy: FacePolicy = named("DEVATAR_FACE_POLICY", FacePolicy.OFF)
+    face_threshold: float = named("DEVATAR_FACE_THRESHOLD", DEFAULT_FACE_THRESHOLD, gt=0, lt=1)
+    face_retries: int = named("DEVATAR_FACE_RETRIES", DEFAULT_FACE_RETRIES, ge=0, le=5)
     video_model: str | None = named("DEVATAR_VIDEO_MODEL")
     lipsync_model: str = named("DEVATAR_LIPSYNC_MODEL", "lipsync-2")
     scene_budget_usd: BudgetUsd = named("DEVATAR_SCENE_BUDGET_USD")
@@ -218,6 +222,10 @@ class Settings(BaseSettings):
             lipsync_model=self.lipsync_model,
             scene_budget_micros=micros_of(self.scene_budget_usd),
             monthly_budget_micros=micros_of(self.monthly_budget_usd),
+            face_policy=self.face_policy,
+            face_threshold=self.face_threshold,
+            face_retries=self.face_retries,
+            identity_check=faces.available(),
             environment_trigger_word=self.default_trigger_word,
             environment_subject=self.default_subject,
             missing=self.missing(),
