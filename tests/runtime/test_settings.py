@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from domain.rejections import RejectedError
-from models.enums import MissingLoraPolicy, Provider
+from models.enums import FacePolicy, MissingLoraPolicy, Provider
 from runtime.settings import ROOT, Settings, environment, load_settings
 
 pytestmark = pytest.mark.usefixtures("env_file")
@@ -132,6 +132,10 @@ def test_environment_of_the_sdk(env_file: Path, monkeypatch: pytest.MonkeyPatch)
         ("DEVATAR_DEFAULT_HEADSHOT_URL", "face.png", "http://"),
         ("DEVATAR_VIDEO_MODEL", "kling-v3", "fal-ai/kling-video"),
         ("DEVATAR_LIPSYNC_MODEL", "lipsync-9", "lipsync-2-pro"),
+        ("DEVATAR_FACE_POLICY", "retry", "'off', 'approve' or 'fail'"),
+        ("DEVATAR_FACE_THRESHOLD", "1", "less than 1"),
+        ("DEVATAR_FACE_THRESHOLD", "nan", "greater than 0"),
+        ("DEVATAR_FACE_RETRIES", "6", "less than or equal to 5"),
     ],
 )
 def test_malformed(variable: str, value: str, problem: str, env_file: Path) -> None:
@@ -192,11 +196,16 @@ def test_planning() -> None:
         "DEVATAR_MAX_SPEECH_SECONDS": "60",
         "DEVATAR_DEFAULT_SUBJECT": "a man",
         "SYNC_API_KEY": "k",
+        "DEVATAR_FACE_POLICY": "approve",
+        "DEVATAR_FACE_THRESHOLD": "0.48",
+        "DEVATAR_FACE_RETRIES": "0",
     }
     planning = load_settings(given).for_planning(search_attributes=True)
     assert (planning.default_voice_id, planning.default_lora, planning.has_default_headshot) == ("v1", True, True)
     assert (planning.max_speech_s, planning.environment_subject) == (60.0, "a man")
     assert planning.environment_trigger_word == "TOK_DEVEN"
+    assert (planning.face_policy, planning.face_threshold, planning.face_retries) == (FacePolicy.APPROVE, 0.48, 0)
+    assert planning.identity_check
     assert planning.search_attributes
     assert set(planning.missing) == {Provider.ELEVENLABS, Provider.FAL, Provider.KLING}
     assert "example.com" not in planning.model_dump_json()
