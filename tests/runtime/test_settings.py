@@ -134,7 +134,7 @@ def test_environment_of_the_sdk(env_file: Path, monkeypatch: pytest.MonkeyPatch)
         ("DEVATAR_LIPSYNC_MODEL", "lipsync-9", "lipsync-2-pro"),
         ("DEVATAR_FACE_POLICY", "retry", "'off', 'approve' or 'fail'"),
         ("DEVATAR_FACE_THRESHOLD", "1", "less than 1"),
-        ("DEVATAR_FACE_THRESHOLD", "nan", "greater than 0"),
+        ("DEVATAR_FACE_THRESHOLD", "nan", "less than 1"),
         ("DEVATAR_FACE_RETRIES", "6", "less than or equal to 5"),
     ],
 )
