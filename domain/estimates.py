@@ -37,6 +37,9 @@ class Timing:
     basis: str = ""
 
 
+NOW = Timing()
+
+
 @dataclass(frozen=True)
 class PlannedStep:
     """One purchase that a run would make or not; `cost_micros` is what it would add to the ledger, in micro-dollars.
@@ -52,7 +55,7 @@ class PlannedStep:
     model: str | None = None
     clip: int | None = None
     cost_micros: int = 0
-    timing: Timing = Timing()
+    timing: Timing = NOW
     exact: bool = True
     artifact: ArtifactRef | None = None
 
@@ -110,7 +113,7 @@ class RunPlan:
     @property
     def seconds(self) -> float:
         """Its critical path: speech next to the picture, then the clips side by side, then the lipsync."""
-        longest = {step: 0.0 for step in Step}
+        longest = dict.fromkeys(Step, 0.0)
         for step in self.steps:
             longest[step.step] = max(longest[step.step], step.timing.seconds)
         return max(longest[Step.SPEECH], longest[Step.IMAGE]) + longest[Step.VIDEO] + longest[Step.LIPSYNC]
