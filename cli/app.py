@@ -16,6 +16,7 @@ from cli import (
     identity_checks,
     jobs,
     logs,
+    plan,
     portable,
     projects,
     runs,
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (runs.generate, runs.status, logs.logs, runs.cancel):
+for command in (plan.plan, runs.generate, runs.status, logs.logs, runs.cancel):
     scenes.app.command(command.__name__)(command)
 scenes.app.command("import")(portable.bring_scenes)
 identities.app.command("test")(identity_checks.check)

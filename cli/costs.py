@@ -54,18 +54,33 @@ def money_facts(costs: Costs, budget: Budget | None) -> list[tuple[str, object]]
         ("in flight", usd(costs.in_flight_micros) if costs.in_flight_micros else None),
         ("unknown", unknown if costs.unknown_count else None),
         ("saved", usd(costs.saved_micros) if costs.saved_micros else None),
-        ("budget", _shown(budget) if budget else None),
+        ("budget", budget_words(budget) if budget else None),
     ]
 
 
 def money_document(costs: Costs, budget: Budget | None) -> dict[str, Any]:
     """The same for programs, in micro-dollars; a budget that was not set is null."""
-    return {"costs": asdict(costs), "budget": budget and _budget_document(budget)}
+    return {"costs": asdict(costs), "budget": budget and budget_document(budget)}
 
 
 def usd(micros: int) -> str:
     """Exact to the micro-dollar."""
     return f"-${usd_text(-micros)}" if micros < 0 else f"${usd_text(micros)}"
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget for people, with what is left of it."""
+    left = f"{usd(budget.left_micros)} left" if budget.left_micros >= 0 else f"{usd(-budget.left_micros)} over"
+    return f"{usd(budget.limit_micros)}, {usd(budget.committed_micros)} spent or committed, {left}"
+
+
+def budget_document(budget: Budget) -> dict[str, int]:
+    """The same for programs, in micro-dollars."""
+    return {
+        "limit_micros": budget.limit_micros,
+        "committed_micros": budget.committed_micros,
+        "left_micros": budget.left_micros,
+    }
 
 
 def _print(report: CostReport) -> None:
@@ -79,7 +94,7 @@ def _print(report: CostReport) -> None:
         columns = ("KEY", "VENDOR", "STATE", "REQUEST ID", "UP TO", "ORDERED", "")
         print_table(columns, (_unknown_row(job) for job in report.unknown))
     if report.month is not None:
-        say(f"\nbudget of {now():%Y-%m}: {_shown(report.month)}")
+        say(f"\nbudget of {now():%Y-%m}: {budget_words(report.month)}")
 
 
 def _print_sums(what: str, sums: Iterable[tuple[str, Costs]]) -> None:
@@ -109,19 +124,6 @@ def _unknown_row(job: ProviderJob) -> tuple[object, ...]:
     )
 
 
-def _shown(budget: Budget) -> str:
-    left = f"{usd(budget.left_micros)} left" if budget.left_micros >= 0 else f"{usd(-budget.left_micros)} over"
-    return f"{usd(budget.limit_micros)}, {usd(budget.committed_micros)} spent or committed, {left}"
-
-
-def _budget_document(budget: Budget) -> dict[str, int]:
-    return {
-        "limit_micros": budget.limit_micros,
-        "committed_micros": budget.committed_micros,
-        "left_micros": budget.left_micros,
-    }
-
-
 def _document(report: CostReport) -> dict[str, Any]:
     scenes = report.scenes
     return asdict(report.which) | {
@@ -130,5 +132,5 @@ def _document(report: CostReport) -> dict[str, Any]:
         "steps": {name: asdict(costs) for name, costs in report.steps.items()},
         "scenes": None if scenes is None else [asdict(part) for part in scenes],
         "unknown": [job_document(job) for job in report.unknown],
-        "month": report.month and _budget_document(report.month),
+        "month": report.month and budget_document(report.month),
     }
