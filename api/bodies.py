@@ -136,7 +136,8 @@ class SceneListQuery(Paging):
 
 
 class AssetQuery(Paging):
-    """Which assets; the project by id or name."""
+    """Which assets; project and identity by id or name."""
 
     kind: AssetKind | None = None
     project: Reference | None = None
+    identity: Reference | None = None

@@ -238,6 +238,7 @@ class AssetView(View):
     height: int | None
     duration_s: float | None
     project_id: str | None
+    identity_id: str | None
     created_at: datetime
 
     @classmethod

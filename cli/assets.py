@@ -1,5 +1,6 @@
 """`starter.py asset`: files that somebody brought: headshots, voice samples, LoRAs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,12 +23,15 @@ def add(
     kind: Annotated[AssetKind, typer.Option(case_sensitive=False, help="What it is for.")],
     name: Annotated[str | None, typer.Option(help="How people call it; default: the file's name.")] = None,
     project: Annotated[str | None, typer.Option(help="Id or name of the project that it belongs to.")] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="Id or name of the identity that a headshot shows, for the identity check.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep a file in the object store."""
 
     async def work() -> Asset:
-        draft = draft_of(AssetDraft, None, kind=kind, name=name or file.name, project=project)
+        draft = draft_of(AssetDraft, None, kind=kind, name=name or file.name, project=project, identity=identity)
         async with session() as open_session:
             limits = Limits(min_lora_bytes=open_session.settings.min_lora_bytes)
             return await add_asset(open_session.database, open_session.workshop(), draft, file, limits)
@@ -43,13 +47,15 @@ def add(
 def list_all(
     kind: Annotated[AssetKind | None, typer.Option(case_sensitive=False, help="Only these.")] = None,
     project: Annotated[str | None, typer.Option(help="Only those of this project, by id or name.")] = None,
+    identity: Annotated[str | None, typer.Option(help="Only those of this identity, by id or name.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Assets, newest first."""
 
     async def work() -> list[Asset]:
         async with session() as open_session:
-            return await everything(lambda part: list_assets(open_session.database, part, kind=kind, project=project))
+            chosen = partial(list_assets, open_session.database, kind=kind, project=project, identity=identity)
+            return await everything(chosen)
 
     assets = run(work(), as_json=as_json)
     if as_json:

@@ -37,6 +37,12 @@ def check_size(kind: AssetKind, size: int, max_bytes: int | None = None) -> None
         raise TooLargeError("file", f"{size:,} bytes; a {kind} may have {limit:,}", "Give a smaller file")
 
 
+def check_owner(kind: AssetKind, identity: str | None) -> None:
+    """Raises RejectedError for anything but a headshot that is to belong to an identity."""
+    if identity is not None and kind is not AssetKind.HEADSHOT:
+        raise RejectedError("identity", f"a {kind} shows nobody's face", "Give a HEADSHOT, or name no identity")
+
+
 def check_type(kind: AssetKind, media_type: str | None) -> None:
     """Raises RejectedError for a file, its type sniffed from its content, that is not of the kind."""
     wanted = _WANTED[MEDIA_TYPES[kind]]

@@ -40,6 +40,7 @@ class UnfitReference(MediaInvalid):
     def __init__(self, index: int, reason: str, faces: int) -> None:
         super().__init__(f"reference headshot {index + 1} {reason}", {"index": index, "faces": faces})
         self.index = index
+        self.problem = reason
 
 
 def available() -> bool:

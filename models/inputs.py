@@ -111,11 +111,15 @@ class ProjectDraft(Draft):
 
 
 class AssetDraft(Draft):
-    """A file to keep: what it is for, how people call it, and the project that it belongs to (id or name)."""
+    """A file to keep: what it is for, how people call it, and what it belongs to, by id or name.
+
+    The headshots of an `identity` are the references that the identity check compares pictures with.
+    """
 
     kind: AssetKind
     name: Annotated[Line, Field(min_length=1)]
     project: Reference | None = None
+    identity: Reference | None = None
 
 
 class ApiKeyDraft(Draft):

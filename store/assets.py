@@ -26,7 +26,7 @@ class AssetRepository:
         return await self._session.get(Asset, asset_id, with_for_update=lock or None, populate_existing=lock)
 
     async def page(
-        self, *, kind: AssetKind | None, project_id: str | None, limit: int, offset: int
+        self, *, kind: AssetKind | None, project_id: str | None, identity_id: str | None, limit: int, offset: int
     ) -> tuple[list[Asset], int]:
         """A part of the assets, newest first, and how many there are."""
         query = select(Asset)
@@ -34,6 +34,8 @@ class AssetRepository:
             query = query.where(col(Asset.kind) == kind)
         if project_id is not None:
             query = query.where(col(Asset.project_id) == project_id)
+        if identity_id is not None:
+            query = query.where(col(Asset.identity_id) == identity_id)
         count = select(func.count()).select_from(query.subquery())
         order = (col(Asset.created_at).desc(), col(Asset.id))
         rows = (await self._session.exec(query.order_by(*order).limit(limit).offset(offset))).all()
@@ -42,6 +44,11 @@ class AssetRepository:
     async def with_key(self, key: str) -> list[Asset]:
         """The assets whose object has this key, oldest first."""
         query = select(Asset).where(col(Asset.artifact)["key"].as_string() == key)
+        return list((await self._session.exec(query.order_by(col(Asset.created_at), col(Asset.id)))).all())
+
+    async def references_of(self, identity_id: str) -> list[Asset]:
+        """The headshots that show how the identity looks, oldest first."""
+        query = select(Asset).where(col(Asset.identity_id) == identity_id, col(Asset.kind) == AssetKind.HEADSHOT)
         return list((await self._session.exec(query.order_by(col(Asset.created_at), col(Asset.id)))).all())
 
     async def lock_object(self, key: str) -> None:
@@ -59,6 +66,10 @@ class AssetRepository:
     async def leave_project(self, project_id: str) -> None:
         """The project's assets belong to none any more."""
         await self._session.exec(update(Asset).where(col(Asset.project_id) == project_id).values(project_id=None))
+
+    async def leave_identity(self, identity_id: str) -> None:
+        """The identity's assets belong to none any more."""
+        await self._session.exec(update(Asset).where(col(Asset.identity_id) == identity_id).values(identity_id=None))
 
     async def delete(self, asset: Asset) -> None:
         """Remove; the caller has seen that nothing uses it."""

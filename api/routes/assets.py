@@ -26,7 +26,7 @@ uploads = APIRouter(prefix="/api/assets", tags=["assets"], route_class=UploadRou
 async def list_all(services: Given, query: Annotated[AssetQuery, Query()]) -> PageView[AssetView]:
     """Assets, newest first."""
     paging = Paging(limit=query.limit, offset=query.offset)
-    page = await list_assets(services.database, paging, kind=query.kind, project=query.project)
+    page = await list_assets(services.database, paging, kind=query.kind, project=query.project, identity=query.identity)
     return PageView[AssetView].of(page, [AssetView.of(asset) for asset in page.items])
 
 
@@ -38,10 +38,14 @@ async def upload(
     kind: Annotated[AssetKind, Form()],
     name: Annotated[str | None, Form(max_length=200, description="How people call it; else the file's name.")] = None,
     project: Annotated[str | None, Form(max_length=200, description="Id or name.")] = None,
+    identity: Annotated[
+        str | None, Form(max_length=200, description="Id or name of whom a headshot shows, for the identity check.")
+    ] = None,
 ) -> AssetView:
     """Keep a file. What it is is read from its content; neither its name nor its media type are believed."""
     file_name = _plain(file.filename or "")
-    draft = draft_from(AssetDraft, {"kind": kind, "name": name or file_name, "project": project or None})
+    owners = {"project": project or None, "identity": identity or None}
+    draft = draft_from(AssetDraft, {"kind": kind, "name": name or file_name, **owners})
     limits = Limits(
         max_bytes=services.settings.api_max_upload_mb * MEBIBYTE, min_lora_bytes=services.settings.min_lora_bytes
     )

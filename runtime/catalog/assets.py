@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.workshop import Workshop
-from domain.assets import SAFETENSORS, check_size, check_type
+from domain.assets import SAFETENSORS, check_owner, check_size, check_type
 from domain.failures import user_message
 from domain.media_types import SNIFF_BYTES, sniff_media_type
 from domain.rejections import ConflictError, RejectedError
+from media import faces
 from media.errors import MediaInvalid
 from models.artifacts import ArtifactRef
 from models.enums import AssetKind, FailureCode
@@ -48,9 +49,12 @@ async def find_asset(tx: Transaction, asset_id: str, kind: AssetKind | None = No
 async def add_asset(
     database: Database, workshop: Workshop, draft: AssetDraft, path: Path, limits: Limits | None = None
 ) -> Asset:
-    """Keep a file. Raises RejectedError for one that is not what its kind needs, TooLargeError."""
+    """Keep a file. Raises RejectedError for one that is not what its kind or its identity needs, TooLargeError."""
+    check_owner(draft.kind, draft.identity)
     for _ in range(_ATTEMPTS):
         artifact = await store_file(workshop, draft.kind, path, limits or Limits())
+        if draft.identity:
+            await _check_reference(path)
         asset = await in_transaction(database, lambda tx, kept=artifact: _insert(tx, workshop, draft, kept))
         if asset is not None:
             return asset
@@ -64,14 +68,24 @@ async def get_asset(database: Database, asset_id: str) -> Asset:
 
 
 async def list_assets(
-    database: Database, paging: Paging | None = None, *, kind: AssetKind | None = None, project: str | None = None
+    database: Database,
+    paging: Paging | None = None,
+    *,
+    kind: AssetKind | None = None,
+    project: str | None = None,
+    identity: str | None = None,
 ) -> Page[Asset]:
-    """Newest first; `project` is an id or a name."""
+    """Newest first; `project` and `identity` are ids or names."""
     part = paging or Paging()
     async with database.transaction() as tx:
         owner = await required("project", project, tx.projects.find) if project else None
+        person = await required("identity", identity, tx.identities.find) if identity else None
         rows, total = await tx.assets.page(
-            kind=kind, project_id=owner.id if owner else None, limit=part.limit, offset=part.offset
+            kind=kind,
+            project_id=owner.id if owner else None,
+            identity_id=person.id if person else None,
+            limit=part.limit,
+            offset=part.offset,
         )
     return Page(rows, total, part.limit, part.offset)
 
@@ -114,7 +128,9 @@ async def store_file(workshop: Workshop, kind: AssetKind, path: Path, limits: Li
         raise RejectedError("file", problem, "Give a whole Flux LoRA (.safetensors)", error.code) from None
 
 
-def asset_of(draft: AssetDraft, artifact: ArtifactRef, project_id: str | None) -> Asset:
+def asset_of(
+    draft: AssetDraft, artifact: ArtifactRef, project_id: str | None = None, identity_id: str | None = None
+) -> Asset:
     """The row of a stored file."""
     return Asset(
         kind=draft.kind,
@@ -125,6 +141,7 @@ def asset_of(draft: AssetDraft, artifact: ArtifactRef, project_id: str | None) -
         height=artifact.height,
         duration_s=artifact.duration_s,
         project_id=project_id,
+        identity_id=identity_id,
     )
 
 
@@ -139,13 +156,25 @@ def _judge(kind: AssetKind, path: Path, limits: Limits) -> str:
     return media_type or ""
 
 
+async def _check_reference(path: Path) -> None:
+    """Where the identity check is installed, a reference that it could not use is refused while somebody looks."""
+    if not faces.available():
+        return
+    try:
+        await asyncio.to_thread(faces.compare, path, [path])
+    except faces.UnfitReference as error:
+        raise RejectedError("file", f"it {error.problem}", "Give a clear headshot of one person") from None
+
+
 async def _insert(tx: Transaction, workshop: Workshop, draft: AssetDraft, artifact: ArtifactRef) -> Asset | None:
     """None when the object is gone again: the last asset that held it was deleted a moment ago."""
     project = await required("project", draft.project, tx.projects.find) if draft.project else None
+    person = await required("identity", draft.identity, tx.identities.find) if draft.identity else None
     await tx.assets.lock_object(artifact.key)
     if not await workshop.has(artifact.key):
         return None
-    return await tx.assets.add(asset_of(draft, artifact, project.id if project else None))
+    owners = (project.id if project else None, person.id if person else None)
+    return await tx.assets.add(asset_of(draft, artifact, *owners))
 
 
 async def _check_unused(tx: Transaction, asset: Asset, key: str) -> None:

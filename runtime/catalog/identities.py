@@ -84,6 +84,7 @@ async def delete_identity(database: Database, reference: str, *, expected_versio
                 f"{used_by(names)} {'uses' if len(names) == 1 else 'use'} it",
                 "Give them another identity, or delete them first",
             )
+        await tx.assets.leave_identity(identity.id)
         await tx.identities.delete(identity)
 
     await in_transaction(database, work)

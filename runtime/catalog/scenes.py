@@ -196,7 +196,7 @@ async def _headshot(tx: Transaction, headshot: str | None, kept: ArtifactRef | N
         return {"headshot_url": headshot, "headshot": None, "headshot_asset_id": None}
     if kept is not None:
         draft = AssetDraft(kind=AssetKind.HEADSHOT, name=Path(headshot).name[:200])
-        asset = await tx.assets.add(asset_of(draft, kept, None))
+        asset = await tx.assets.add(asset_of(draft, kept))
     else:
         asset = await _headshot_asset(tx, headshot)
     return {"headshot_url": None, "headshot": asset.artifact, "headshot_asset_id": asset.id}

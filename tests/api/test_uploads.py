@@ -72,6 +72,19 @@ async def test_an_asset_lives_until_nothing_needs_it(api: Api) -> None:
     assert code_of(await api.ask("GET", f"/assets/{made['id']}")) == (404, "not_found")
 
 
+async def test_a_reference_headshot_belongs_to_its_identity(api: Api) -> None:
+    """It is listed with it; a picture without a face is none."""
+    person = await api.make("identities")
+    photograph = (Path(__file__).parents[1] / "media" / "photographs" / "obama.jpg").read_bytes()
+    made = await upload(api, photograph, name="anna.jpg", media_type="image/jpeg", identity=person["name"])
+    listed = (await api.ask("GET", f"/assets?identity={person['id']}")).json()
+    refused = await upload(api, png(), identity=person["name"])
+
+    assert made.json()["identityId"] == person["id"]
+    assert listed["items"] == [made.json()]
+    assert code_of(refused) == (422, "invalid_request")
+
+
 @pytest.mark.parametrize(
     ("content", "options", "status", "field"),
     [

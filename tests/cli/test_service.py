@@ -7,6 +7,7 @@ from PIL import Image
 
 from domain.system_settings import KEYS
 from runtime.catalog.apikeys import verify_token
+from runtime.settings import ROOT
 from store.database import Database
 from tests.cli.program import Program
 
@@ -43,6 +44,16 @@ def test_assets_belong_to_projects(program: Program, picture: Path) -> None:
     added = program.run("asset", "add", str(picture), *options, "--json", **FOLDER).json
     assert program.run("asset", "list", "--project", "film", "--json").json == [added]
     assert program.run("asset", "list", "--project", "nowhere").code == 3
+
+
+def test_reference_headshots_belong_to_identities(program: Program) -> None:
+    """Named by id or name, and listed by it."""
+    photograph = ROOT / "tests" / "media" / "photographs" / "obama.jpg"
+    program.run("identity", "add", "--name", "ann", "--display-name", "Ann", "--trigger-word", "TOK_ANN")
+    options = ("--kind", "HEADSHOT", "--identity", "ann")
+    added = program.run("asset", "add", str(photograph), *options, "--json", **FOLDER).json
+    assert program.run("asset", "list", "--identity", "ann", "--json").json == [added]
+    assert program.run("asset", "list", "--identity", "bob").code == 3
 
 
 ASSETS = {

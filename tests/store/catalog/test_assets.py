@@ -17,7 +17,7 @@ from models.enums import AssetKind, FailureCode
 from models.inputs import AssetDraft
 from models.tables import Asset
 from runtime.catalog.assets import Limits, add_asset, delete_asset, get_asset, list_assets
-from runtime.catalog.identities import add_identity, patch_identity
+from runtime.catalog.identities import add_identity, delete_identity, patch_identity
 from runtime.catalog.projects import add_project, delete_project
 from runtime.catalog.scenes import add_scene, patch_scene
 from runtime.catalog.settings import put_setting
@@ -28,6 +28,7 @@ from tests.providers.test_lora import lora
 from tests.store.catalog.drafts import identity, project, scene
 
 K = AssetKind
+PHOTOGRAPHS = Path(__file__).parents[2] / "media" / "photographs"
 SMALL = Limits(min_lora_bytes=1000)
 
 
@@ -164,6 +165,39 @@ async def test_list(database: Database, workshop: Workshop, tmp_path: Path) -> N
     assert [asset.id for asset in (await list_assets(database, project="launch")).items] == [first.id]
     await delete_project(database, "launch")
     assert (await get_asset(database, first.id)).project_id is None
+
+
+async def test_references(database: Database, workshop: Workshop) -> None:
+    """An identity's headshots in the order they came; they outlive it, and one that goes is one reference less."""
+    person = await add_identity(database, identity())
+    first, second, third = [
+        await add(database, workshop, PHOTOGRAPHS / f"{name}.jpg", identity="deven")
+        for name in ("ardern_2018", "ardern_2022", "obama")
+    ]
+    await add(database, workshop, PHOTOGRAPHS / "sunak.jpg")
+    await delete_asset(database, workshop, second.id)
+
+    async with database.transaction() as tx:
+        assert [asset.id for asset in await tx.assets.references_of(person.id)] == [first.id, third.id]
+        assert not await tx.assets.references_of("nobody")
+    assert [asset.id for asset in (await list_assets(database, identity="deven")).items] == [third.id, first.id]
+
+    await delete_identity(database, "deven")
+    assert (await get_asset(database, first.id)).identity_id is None
+
+
+async def test_unfit_reference(database: Database, workshop: Workshop, tmp_path: Path) -> None:
+    """A picture that the check could not use is refused at once, and so are other kinds and unknown identities."""
+    await add_identity(database, identity())
+    with pytest.raises(RejectedError, match=r"file: it shows no face; it must show one\. Give a clear headshot"):
+        await add(database, workshop, picture(tmp_path / "a.png"), identity="deven")
+    with pytest.raises(RejectedError, match="identity: a BACKGROUND shows nobody's face"):
+        await add(database, workshop, PHOTOGRAPHS / "obama.jpg", K.BACKGROUND, identity="deven")
+    with pytest.raises(RejectedError) as caught:
+        await add(database, workshop, PHOTOGRAPHS / "obama.jpg", identity="nobody")
+
+    assert caught.value.code is FailureCode.NOT_FOUND
+    assert (await list_assets(database)).total == 0
 
 
 async def test_delete(database: Database, workshop: Workshop, tmp_path: Path, settings: Settings) -> None:
