@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 
-from bench.chaos.evidence import gather
+from bench.chaos.evidence import gather, job_ids
 from bench.chaos.film import Filmed, film
 from bench.chaos.judge import Verdict, judge
 from bench.chaos.plan import Batch, Misfortune, Run
@@ -18,15 +18,15 @@ Tell = Callable[[str], None]
 
 async def drill(stage: Stage, batches: Sequence[Batch], seed: int, tell: Tell) -> list[Verdict]:
     """Run all batches; a verdict for each run, and one more for vendor jobs that belong to none."""
-    films: list[Filmed] = []
+    claimed: set[str] = set()
     verdicts: list[Verdict] = []
     for batch in batches:
         tell(f"{batch.name}: {len(batch.runs)} runs")
         filmed = await _batch(stage, batch, random.Random(seed), tell)
-        films += filmed
-        found, _ = await gather(stage, filmed)
+        found, theirs = await gather(stage, filmed)
+        claimed |= theirs
         verdicts += [judge(evidence) for evidence in found]
-    _, stray = await gather(stage, films)
+    stray = sorted(await job_ids(stage) - claimed)
     if stray:
         verdicts.append(Verdict("vendor jobs of no run", duplicates=len(stray), findings=[", ".join(stray)]))
     return verdicts

@@ -53,21 +53,28 @@ class Evidence:
     costs: Costs  # what the product itself says that the scene costs
 
 
-async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence], list[str]]:
-    """The evidence of each run, and the ids of vendor jobs that belong to none of them."""
+async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence], set[str]]:
+    """The evidence of each run, and the ids of the vendor jobs that belong to one of them."""
     stack = next(iter(stage.stacks.values()))
     jobs = (await stack.control("GET", "/control/jobs"))["jobs"]
     lines = {line["request_id"]: line for line in await stack.bill()}
     found: list[Evidence] = []
     claimed: set[str] = set()
-    for filmed in films:
-        scene, rows, logs = await _ours(stage, filmed)
-        mine = [job for job in jobs if _belongs(job, filmed, rows)]
-        claimed |= {job["id"] for job in mine}
-        theirs = [await _vendor_job(stage, job, lines[job["id"]]) for job in mine]
-        objects, costs = await _objects(stage, filmed, rows), await _costs(stage, filmed)
-        found.append(Evidence(filmed, scene, rows, logs, theirs, objects, costs))
-    return found, [job["id"] for job in jobs if job["id"] not in claimed]
+    async with httpx.AsyncClient(base_url=stage.servers.studio_url, trust_env=False) as studio:
+        for filmed in films:
+            scene, rows, logs = await _ours(stage, filmed)
+            mine = [job for job in jobs if _belongs(job, filmed, rows)]
+            claimed |= {job["id"] for job in mine}
+            theirs = [await _vendor_job(studio, job, lines[job["id"]]) for job in mine]
+            objects, costs = await _objects(stage, filmed, rows), await _costs(stage, filmed)
+            found.append(Evidence(filmed, scene, rows, logs, theirs, objects, costs))
+    return found, claimed
+
+
+async def job_ids(stage: Stage) -> set[str]:
+    """The ids of all jobs that the vendors ever had."""
+    stack = next(iter(stage.stacks.values()))
+    return {job["id"] for job in (await stack.control("GET", "/control/jobs"))["jobs"]}
 
 
 async def _ours(stage: Stage, filmed: Filmed) -> tuple[Scene, list[ProviderJob], list[GenerationLog]]:
@@ -91,7 +98,7 @@ def _belongs(job: dict[str, Any], filmed: Filmed, rows: list[ProviderJob]) -> bo
     return filmed.token in said or any(key in said for key in speech)
 
 
-async def _vendor_job(stage: Stage, job: dict[str, Any], line: dict[str, Any]) -> VendorJob:
+async def _vendor_job(studio: httpx.AsyncClient, job: dict[str, Any], line: dict[str, Any]) -> VendorJob:
     made: dict[str, Any] = job["output"] or {}
     files: list[str] = made.get("files") or [made[name] for name in ("file",) if name in made]
     return VendorJob(
@@ -102,7 +109,7 @@ async def _vendor_job(stage: Stage, job: dict[str, Any], line: dict[str, Any]) -
         state=job["state"],
         price=line["price_usd_micros"],
         billed=line["state"],
-        sha256=frozenset([await _hash_of_output(stage, name) for name in files]),
+        sha256=frozenset([await _hash_of_output(studio, name) for name in files]),
     )
 
 
@@ -118,9 +125,8 @@ def _step_of(job: dict[str, Any]) -> Step:
             return Step.VIDEO if "kling" in job["model"] else Step.IMAGE
 
 
-async def _hash_of_output(stage: Stage, name: str) -> str:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        answer = await http.get(f"{stage.servers.studio_url}/files/out/{name}")
+async def _hash_of_output(studio: httpx.AsyncClient, name: str) -> str:
+    answer = await studio.get(f"/files/out/{name}")
     return hashlib.sha256(answer.raise_for_status().content).hexdigest()
 
 
