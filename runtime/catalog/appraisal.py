@@ -29,10 +29,10 @@ class Appraiser:
         order = wanted.order()
         async with self._parts.database.transaction() as tx:
             typical_s = await tx.plans.durations(order.step, order.provider, order.model)
-            if awaits:
-                return _bought(order, typical_s, f"its {awaits} will be new", exact)
             if order.step in self._fresh:
                 return _bought(order, typical_s, "a new one is asked for", exact)
+            if awaits:
+                return _bought(order, typical_s, f"its {awaits} will be new", exact)
             open_jobs = await tx.plans.under_way(order.fingerprint)
             stored = await tx.jobs.find_stored(order)
             own = next((job for job in open_jobs if _is_own(job, order)), None)
