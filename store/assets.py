@@ -47,8 +47,8 @@ class AssetRepository:
         return list((await self._session.exec(query.order_by(col(Asset.created_at), col(Asset.id)))).all())
 
     async def references_of(self, identity_id: str) -> list[Asset]:
-        """The headshots that show how the identity looks, oldest first."""
-        query = select(Asset).where(col(Asset.identity_id) == identity_id, col(Asset.kind) == AssetKind.HEADSHOT)
+        """The headshots that show how the identity looks, oldest first: only those ever belong to one."""
+        query = select(Asset).where(col(Asset.identity_id) == identity_id)
         return list((await self._session.exec(query.order_by(col(Asset.created_at), col(Asset.id)))).all())
 
     async def lock_object(self, key: str) -> None:
