@@ -7,8 +7,10 @@ from pydantic import SecretStr
 
 from domain.identity import EffectiveIdentity, effective_identity
 from domain.rejections import RejectedError
+from domain.scene_plan import plan_scene
 from domain.system_settings import overlay
 from models.enums import FailureCode
+from models.scene import ScenePlan
 from models.settings import PlanSettings
 from models.tables import Scene
 from store.database import Database, Transaction
@@ -83,3 +85,10 @@ async def identity_of(tx: Transaction, scene: Scene, settings: PlanSettings) -> 
     """Who the scene speaks as. Raises RejectedError for an inactive identity."""
     own = await tx.identities.get(scene.identity_id) if scene.identity_id else None
     return effective_identity(own, await tx.identities.default(), settings)
+
+
+async def planned(tx: Transaction, scene: Scene, environment: PlanSettings) -> ScenePlan:
+    """The scene planned with identity, project and settings as they are now. Raises RejectedError; writes nothing."""
+    settings = await current_settings(tx, environment)
+    project = await tx.projects.get(scene.project_id) if scene.project_id else None
+    return plan_scene(scene, await identity_of(tx, scene, settings), settings, project)

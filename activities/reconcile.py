@@ -1,5 +1,6 @@
 """Purchases that no run works on: found again, collected late, released or expired. Nothing is bought here."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import activity
@@ -12,7 +13,7 @@ from activities.purchases import Purchases
 from activities.speech import SpeechActivities
 from domain.polling import LONGEST_WAIT
 from models.enums import FailureCode, JobState, SceneStatus, Step
-from models.messages import ReconciledJob, ReconcileJobInput, UnattendedInput, UnattendedJobs
+from models.reconciling import ReconciledJob, ReconcileJobInput, UnattendedInput, UnattendedJob, UnattendedJobs
 from models.tables import ProviderJob, now
 from providers.errors import Delivery, ProviderError
 from store.database import Database
@@ -31,20 +32,28 @@ class ReconcileActivities:
         collector: Collector,
         speech: SpeechActivities,
         jobs: JobActivities,
+        mend: Callable[[], Awaitable[None]],
     ) -> None:
         self._database = database
         self._purchases = purchases
         self._collector = collector
         self._speech = speech
         self._jobs = jobs
+        self._mend = mend
 
     @activity.defn
     async def list_unattended(self, order: UnattendedInput) -> UnattendedJobs:
-        """A page of the purchases that are unfinished although no run works on them."""
+        """A page of the purchases that are unfinished although no run works on them.
+
+        Before the first one, scenes whose run ended without a word (terminated, timed out) are set right.
+        """
+        if not order.after:
+            await self._mend()
         quiet = timedelta(seconds=order.quiet_s)
         async with self._database.transaction() as tx:
             jobs = await tx.jobs.unattended(quiet=quiet, after=order.after, limit=PAGE + 1)
-        return UnattendedJobs(job_ids=[job.id for job in jobs[:PAGE]], more=len(jobs) > PAGE)
+        found = [UnattendedJob(job_id=job.id, state=JobState(job.state)) for job in jobs[:PAGE]]
+        return UnattendedJobs(jobs=found, more=len(jobs) > PAGE)
 
     @activity.defn
     async def reconcile_job(self, order: ReconcileJobInput) -> ReconciledJob:
@@ -54,7 +63,6 @@ class ReconcileActivities:
                 async with self._database.transaction() as tx:
                     job = await tx.jobs.get(order.job_id)
                 pulse.waiting_for = f"{job.provider}: {job.idempotency_key}"
-                before = JobState(job.state)
                 try:
                     note = await self._go_on(job)
                 except ProviderError as error:
@@ -65,7 +73,7 @@ class ReconcileActivities:
             job_id=job.id,
             idempotency_key=job.idempotency_key,
             scene_id=job.scene_id,
-            before=before,
+            before=order.state,
             after=after,
             note=note,
             held=after is JobState.UNKNOWN and job.written_off_at is None,

@@ -8,16 +8,17 @@ from temporalio import activity
 from activities import journal
 from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
-from activities.loras import current_settings, identity_of, required_scene
+from activities.loras import planned, required_scene
 from activities.purchases import Purchases
+from activities.takes import write_take
 from activities.workshop import Workshop
 from domain.captions import caption_lines, to_srt, to_webvtt
 from domain.failures import RULES
+from domain.freshness import check_fresh
 from domain.jobs import IllegalMoveError
-from domain.scene_plan import plan_scene
 from models.artifacts import Alignment, ArtifactRef
 from models.enums import GenerationMode, JobState, LogLevel, LogStep, SceneStatus, Step
-from models.messages import EndSceneInput, GenerateSceneResult, PublishSceneInput, RunRef
+from models.messages import EndSceneInput, GenerateSceneResult, LoadSceneInput, PublishSceneInput, RunRef
 from models.scene import ScenePlan
 from models.settings import PlanSettings
 from models.tables import ProviderJob, Scene, now
@@ -53,15 +54,16 @@ class SceneActivities:
         self._cancel_at_vendor = cancel_at_vendor
 
     @activity.defn
-    async def load_scene(self, run: RunRef) -> ScenePlan:
+    async def load_scene(self, order: LoadSceneInput) -> ScenePlan:
         """Take the scene for this run and plan it. Refuses what cannot work before anything is bought."""
+        run = RunRef(scene_id=order.scene_id, run_id=order.run_id)
         with translated_failures():
             async with self._database.transaction() as tx:
                 _begin(await required_scene(tx, run.scene_id), run)
             async with self._database.transaction() as tx:
                 scene = await required_scene(tx, run.scene_id)
-                settings = await current_settings(tx, self._settings)
-                plan = plan_scene(scene, await identity_of(tx, scene, settings), settings)
+                plan = await planned(tx, scene, self._settings)
+                check_fresh(plan, order.fresh)
                 _record_plan(scene, plan)
                 await _log_mode(tx, run, plan)
         return plan
@@ -88,7 +90,7 @@ class SceneActivities:
             async with self._database.transaction() as tx:
                 scene = await tx.scenes.get(order.run.scene_id, lock=True)
                 if scene is not None and scene.run_id == order.run.run_id:
-                    _complete(scene, order, result)
+                    await _complete(tx, scene, order, result)
                 entry = Entry(
                     event="scene:published",
                     step=LogStep.UPLOAD,
@@ -177,26 +179,10 @@ def _record_plan(scene: Scene, plan: ScenePlan) -> None:
     scene.lipsync_model = plan.lipsync_model
 
 
-def _complete(scene: Scene, order: PublishSceneInput, result: GenerateSceneResult) -> None:
-    refs = {
-        "speech": order.speech,
-        "anchor": order.anchor,
-        "base_video": order.base_video,
-        "film": order.film,
-        "captions_srt": result.captions_srt,
-        "captions_vtt": result.captions_vtt,
-    }
-    artifacts: dict[str, object] = {name: ref.model_dump(mode="json") for name, ref in refs.items()}
-    artifacts["clips"] = [clip.model_dump(mode="json") for clip in order.clips]
-    scene.artifacts = artifacts
+async def _complete(tx: Transaction, scene: Scene, order: PublishSceneInput, result: GenerateSceneResult) -> None:
     scene.status = SceneStatus.COMPLETED
     scene.ended_at = now()
-    scene.image_seed = order.anchor_seed
-    scene.lora_fingerprint = order.lora_fingerprint
-    scene.sync_mode = order.clip_plan.sync_mode
-    scene.clip_seconds = order.clip_plan.seconds
-    scene.speech_duration_s = order.speech.duration_s
-    scene.film_duration_s = order.film.duration_s
+    await write_take(tx, scene, order, result)
 
 
 def _end(scene: Scene, order: EndSceneInput) -> None:

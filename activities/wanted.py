@@ -14,7 +14,7 @@ from store.jobs import Order
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a step of a run wants to have bought; `fresh`: another one, although there may be one already."""
+    """What a step of a run wants to have bought; `fresh` names one that is bought although it may be stored."""
 
     run: RunRef
     step: Step
@@ -22,7 +22,7 @@ class Wanted:
     request: PaidRequest
     clip: int | None = None
     identity_id: str | None = None
-    fresh: bool = False
+    fresh: str = ""
 
     def order(self) -> Order:
         """The same as the database takes it."""

@@ -9,7 +9,7 @@ from cli.output import AsJson, print_json, print_table, row_document, run, say
 from cli.session import session
 from domain.ledger import booking_of
 from models.enums import JobState
-from models.messages import ReconcileReport
+from models.reconciling import ReconcileReport
 from models.tables import ProviderJob
 from runtime.catalog.scenes import find_scene
 from runtime.decisions import give_up

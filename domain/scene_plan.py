@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from domain.dialogue import check_dialogue
 from domain.identity import EffectiveIdentity, effective_voice
+from domain.identity_check import check_installed
 from domain.mode import decide_mode
 from domain.prompts import NEGATIVE_PROMPT, build_identity_prompt, build_video_prompt
 from domain.rejections import RejectedError
@@ -13,15 +14,17 @@ from models.enums import (
     AnchorSource,
     AspectRatio,
     ClipPolicy,
+    FacePolicy,
     FailureCode,
     FluxModel,
     GenerationMode,
     Provider,
 )
+from models.faces import FacePlan
 from models.requests import SpeechRequest
-from models.scene import ImagePlan, ModeDecision, ScenePlan, VideoPlan
+from models.scene import ApprovalPlan, ImagePlan, ModeDecision, ScenePlan, VideoPlan
 from models.settings import PlanSettings
-from models.tables import IdentityProfile, Scene
+from models.tables import IdentityProfile, Project, Scene
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
@@ -31,7 +34,20 @@ STEPS = {FLUX_LORA: 28, "fal-ai/flux/dev": 28, "fal-ai/flux/schnell": 4}  # PROV
 TEXT_TO_IMAGE = {FluxModel.FLUX_DEV: "fal-ai/flux/dev", FluxModel.FLUX_SCHNELL: "fal-ai/flux/schnell"}
 
 
-def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings) -> ScenePlan:
+# What a take keeps of its inputs beside the plan: no address, since links that users give may carry signatures.
+SCENE_INPUTS = (
+    *("dialogue", "environment", "wardrobe", "movement", "camera", "mood_lighting", "prompt", "aspect_ratio"),
+    *("clip_policy", "voice_id", "seed", "generation_mode", "headshot_asset_id"),
+)
+IDENTITY_INPUTS = (
+    *("name", "subject_description", "trigger_word", "lora_scale", "base_model", "voice_id", "voice_model"),
+    *("voice_stability", "voice_similarity", "voice_style", "voice_speaker_boost"),
+)
+
+
+def plan_scene(
+    scene: Scene, identity: EffectiveIdentity, settings: PlanSettings, project: Project | None = None
+) -> ScenePlan:
     """Resolve everything that does not depend on a provider's answer. Raises RejectedError; buys nothing."""
     profile = identity.profile
     voice = effective_voice(scene, profile, settings)
@@ -53,6 +69,12 @@ def plan_scene(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings
         video=_plan_video(scene, profile, settings),
         lipsync_model=settings.lipsync_model,
         search_attributes=settings.search_attributes,
+        approval=_plan_approval(scene, project, settings),
+        face=_plan_face(decision, settings),
+        inputs={
+            "scene": {name: getattr(scene, name) for name in SCENE_INPUTS},
+            "identity": {name: getattr(profile, name) for name in IDENTITY_INPUTS},
+        },
     )
 
 
@@ -107,6 +129,29 @@ def _plan_video(scene: Scene, identity: IdentityProfile, settings: PlanSettings)
         negative_prompt=NEGATIVE_PROMPT,
         durations=model.durations,
         takes_end_frame=model.takes_end_frame,
+    )
+
+
+def _plan_approval(scene: Scene, project: Project | None, settings: PlanSettings) -> ApprovalPlan | None:
+    """The scene's own wish goes before its project's. A picture that a face check doubts is asked about too."""
+    wanted = scene.approval if scene.approval is not None else bool(project and project.approval)
+    if not wanted:
+        return None
+    return ApprovalPlan(expires_s=settings.approval_hours * 3600 or None, on_expiry=settings.approval_expiry)
+
+
+def _plan_face(decision: ModeDecision, settings: PlanSettings) -> FacePlan | None:
+    """Pictures with a LoRA are checked: elsewhere there is nobody to resemble."""
+    if settings.face_policy is FacePolicy.OFF or decision.source is not AnchorSource.LORA:
+        return None
+    check_installed(settings)
+    expires_s = settings.approval_hours * 3600 or None
+    return FacePlan(
+        policy=settings.face_policy,
+        threshold=settings.face_threshold,
+        retries=settings.face_retries,
+        approval_expires_s=expires_s,
+        on_expiry=settings.approval_expiry,
     )
 
 

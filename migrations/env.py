@@ -4,8 +4,10 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 
 from models.admin_tables import ApiKey
+from models.take_tables import Take
 
-METADATA = ApiKey.metadata  # with it come the tables of `models.tables`
+TABLES = (ApiKey, Take)  # a module's tables are known once it is imported
+METADATA = TABLES[0].metadata
 
 
 def run() -> None:

@@ -64,6 +64,7 @@ class Step(StrEnum):
     SPEECH = "speech"
     IDENTITY_ANCHOR = "identity_anchor"
     IMAGE = "image"
+    APPROVAL = "approval"
     VIDEO = "video"
     JOIN = "join"
     LIPSYNC = "lipsync"
@@ -167,6 +168,22 @@ class AssetKind(StrEnum):
     BACKGROUND = "BACKGROUND"
     VOICE_SAMPLE = "VOICE_SAMPLE"
     LORA_MODEL = "LORA_MODEL"
+
+
+class ApprovalDecision(StrEnum):
+    """What became of the question whether a picture is good enough to buy the video."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    REDRAWN = "redrawn"
+    EXPIRED = "expired"
+
+
+class ExpiryPolicy(StrEnum):
+    """What the end of an approval's time means."""
+
+    REJECT = "reject"
+    APPROVE = "approve"
 
 
 class ApiScope(StrEnum):

@@ -1,7 +1,7 @@
 """What the optional identity check sees in a picture, and what it makes of it."""
 
 from models.base import Message
-from models.enums import FacePolicy, FaceVerdict
+from models.enums import ExpiryPolicy, FacePolicy, FaceVerdict
 
 
 class FaceMeasures(Message):
@@ -24,9 +24,12 @@ class FaceCheck(FaceMeasures):
 class FacePlan(Message):
     """How a scene's picture is checked: what a face must reach, and what happens when it does not.
 
-    `retries` is how many pictures with a new seed may be bought before `policy` decides.
+    `retries` is how many pictures with a new seed may be bought before `policy` decides. Under `approve` a person is
+    asked then, until `approval_expires_s` have passed and `on_expiry` decides.
     """
 
     policy: FacePolicy
     threshold: float
     retries: int
+    approval_expires_s: float | None = None
+    on_expiry: ExpiryPolicy = ExpiryPolicy.REJECT

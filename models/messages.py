@@ -4,7 +4,15 @@ from pydantic import Field
 
 from models.artifacts import ArtifactRef, LoraReport
 from models.base import Message
-from models.enums import AnchorSource, AspectRatio, FailureCode, GenerationMode, JobState, Provider, SceneStatus, Step
+from models.enums import (
+    AnchorSource,
+    AspectRatio,
+    FailureCode,
+    GenerationMode,
+    Provider,
+    SceneStatus,
+    Step,
+)
 from models.requests import ImageRequest, LipsyncRequest, SpeechRequest, VideoRequest
 from models.scene import ClipPlan, ScenePlan
 
@@ -41,12 +49,18 @@ class RunRef(Message):
     run_id: str
 
 
+class LoadSceneInput(RunRef):
+    """For `load_scene`; `fresh` are the steps to be made anew."""
+
+    fresh: list[Step] = Field(default_factory=list[Step])
+
+
 class SynthesizeSpeechInput(Message):
-    """For `synthesize_speech`; `fresh`: speak it anew, although it may be stored."""
+    """For `synthesize_speech`. `fresh`, here and in the submits, names a deliberate purchase: reuse is skipped."""
 
     run: RunRef
     request: SpeechRequest
-    fresh: bool = False
+    fresh: str = ""
 
 
 class ValidateAnchorInput(Message):
@@ -75,7 +89,7 @@ class SubmitImageInput(Message):
 
     run: RunRef
     request: ImageRequest
-    fresh: bool = False
+    fresh: str = ""
 
 
 class SubmitVideoInput(Message):
@@ -85,7 +99,7 @@ class SubmitVideoInput(Message):
     provider: Provider
     request: VideoRequest
     clip: int
-    fresh: bool = False
+    fresh: str = ""
 
 
 class SubmitLipsyncInput(Message):
@@ -93,7 +107,7 @@ class SubmitLipsyncInput(Message):
 
     run: RunRef
     request: LipsyncRequest
-    fresh: bool = False
+    fresh: str = ""
 
 
 class PurchaseWait(Message):
@@ -146,55 +160,6 @@ class Collected(Message):
         return PurchaseResult(artifact=self.artifact, reused=self.reused, cost_micros=self.cost_micros, seed=self.seed)
 
 
-class UnattendedInput(Message):
-    """For `list_unattended`: purchases that did not move for `quiet_s` seconds, by id from `after` on."""
-
-    quiet_s: float
-    after: str = ""
-
-
-class UnattendedJobs(Message):
-    """From `list_unattended`; `more` says that there are others after these."""
-
-    job_ids: list[str]
-    more: bool
-
-
-class ReconcileJobInput(Message):
-    """For `reconcile_job`."""
-
-    job_id: str
-
-
-class ReconciledJob(Message):
-    """From `reconcile_job`: what became of a purchase; `held` when only a person or a webhook can decide."""
-
-    job_id: str
-    idempotency_key: str
-    scene_id: str
-    before: JobState
-    after: JobState
-    note: str
-    held: bool = False
-
-
-class ReconcileInput(Message):
-    """Starts `ReconcileProviderJobsWorkflow`; `report` is what earlier parts of a long pass have found."""
-
-    quiet_s: float = 120.0
-    after: str = ""
-    report: "ReconcileReport | None" = None
-
-
-class ReconcileReport(Message):
-    """From `ReconcileProviderJobsWorkflow`: how many were looked at, which moved, which wait for a person."""
-
-    looked_at: int = 0
-    moved: list[ReconciledJob] = Field(default_factory=list[ReconciledJob])
-    held: list[ReconciledJob] = Field(default_factory=list[ReconciledJob])
-    failed: list[str] = Field(default_factory=list[str])
-
-
 class JoinClipsInput(Message):
     """For `join_clips`, in playing order."""
 
@@ -224,6 +189,9 @@ class PublishSceneInput(Message):
     base_video: ArtifactRef
     film: ArtifactRef
     cost_micros: int
+    fresh: list[Step] = Field(default_factory=list[Step])
+    started_by: str | None = None
+    face_score: float | None = None
 
 
 class Failure(Message):

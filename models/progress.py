@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from models.artifacts import ArtifactRef
 from models.base import Message
 from models.enums import SceneStatus, Step, StepState
 from models.messages import Failure
@@ -20,6 +21,15 @@ class StepProgress(Message):
     cost_micros: int = 0
 
 
+class ApprovalProgress(Message):
+    """The picture that waits for a person: `token` goes with the answer, `price_micros` is left to buy at most."""
+
+    token: str
+    picture: ArtifactRef
+    price_micros: int
+    note: str
+
+
 class SceneProgress(Message):
     """A run of a scene as it stands."""
 
@@ -30,3 +40,4 @@ class SceneProgress(Message):
     steps: list[StepProgress]
     cost_micros: int = 0
     failure: Failure | None = None
+    approval: ApprovalProgress | None = None

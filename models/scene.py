@@ -1,7 +1,12 @@
 """What the activity `load_scene` decides before anything is bought, and what follows from the measured speech."""
 
+from typing import Any
+
+from pydantic import Field
+
 from models.base import Message
-from models.enums import AnchorSource, AspectRatio, ClipPolicy, GenerationMode, Provider, SyncMode
+from models.enums import AnchorSource, AspectRatio, ClipPolicy, ExpiryPolicy, GenerationMode, Provider, SyncMode
+from models.faces import FacePlan
 from models.requests import SpeechRequest
 
 
@@ -46,8 +51,19 @@ class VideoPlan(Message):
     takes_end_frame: bool
 
 
+class ApprovalPlan(Message):
+    """A person approves the picture before video is bought; without an answer in `expires_s`, `on_expiry` decides."""
+
+    expires_s: float | None
+    on_expiry: ExpiryPolicy = ExpiryPolicy.REJECT
+
+
 class ScenePlan(Message):
-    """One scene, its identity and the settings, resolved. Holds no URL: links that users give may carry signatures."""
+    """One scene, its identity and the settings, resolved. Holds no URL: links that users give may carry signatures.
+
+    `inputs` are the scene's and the identity's fields as they are now, for the take. `face` and `approval` are set when
+    the picture is to be checked, or approved by a person.
+    """
 
     scene_id: str
     name: str
@@ -63,3 +79,6 @@ class ScenePlan(Message):
     video: VideoPlan
     lipsync_model: str
     search_attributes: bool = False
+    approval: ApprovalPlan | None = None
+    face: FacePlan | None = None
+    inputs: dict[str, Any] = Field(default_factory=dict)

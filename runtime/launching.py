@@ -205,6 +205,14 @@ async def mend(database: Database, client: Client, scene: Scene) -> Scene:
         return await tx.scenes.get(scene.id) or scene
 
 
+async def mend_all(database: Database, client: Client) -> None:
+    """`mend` every scene that says "generating"."""
+    async with database.transaction() as tx:
+        scenes = await tx.scenes.generating()
+    for scene in scenes:
+        await mend(database, client, scene)
+
+
 async def _outcome(client: Client, scene: Scene) -> tuple[SceneStatus, FailureCode, str] | None:
     """How the scene's newest run ended; None while it runs. A reset ends a run and goes on in another."""
     handle = client.get_workflow_handle(workflow_id(scene.id))

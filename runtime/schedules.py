@@ -15,7 +15,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from models.messages import ReconcileInput, ReconcileReport
+from models.reconciling import ReconcileInput, ReconcileReport
 from runtime.launching import RPC_TIMEOUT
 from runtime.settings import Settings
 from workflows.reconcile import ReconcileProviderJobsWorkflow

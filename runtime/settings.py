@@ -24,7 +24,7 @@ from domain.rejections import RejectedError
 from domain.unknowns import UnknownPolicy, parse_policy
 from domain.video_models import VIDEO_MODELS
 from media import faces
-from models.enums import FacePolicy, MissingLoraPolicy, Provider, Step
+from models.enums import ExpiryPolicy, FacePolicy, MissingLoraPolicy, Provider, Step
 from models.money import BudgetUsd, micros_of
 from models.settings import DEFAULT_FACE_RETRIES, DEFAULT_FACE_THRESHOLD, PlanSettings
 
@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     unknown_lipsync: str = named("DEVATAR_UNKNOWN_LIPSYNC", "hold")
     poll_patience_minutes: float | None = named("DEVATAR_POLL_PATIENCE_MINUTES", None, gt=0, le=110)
     reconcile_minutes: float = named("DEVATAR_RECONCILE_MINUTES", 5.0, ge=0, le=1440)
+    approval_hours: float = named("DEVATAR_APPROVAL_HOURS", 336.0, ge=0, le=8760)
+    approval_expiry: ExpiryPolicy = named("DEVATAR_APPROVAL_EXPIRY", ExpiryPolicy.REJECT)
     safety_checker: bool = named("DEVATAR_SAFETY_CHECKER", True)
     face_policy: FacePolicy = named("DEVATAR_FACE_POLICY", FacePolicy.OFF)
     face_threshold: float = named("DEVATAR_FACE_THRESHOLD", DEFAULT_FACE_THRESHOLD, gt=0, lt=1)
@@ -229,6 +231,8 @@ class Settings(BaseSettings):
             environment_trigger_word=self.default_trigger_word,
             environment_subject=self.default_subject,
             missing=self.missing(),
+            approval_hours=self.approval_hours,
+            approval_expiry=self.approval_expiry,
             search_attributes=search_attributes,
         )
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import httpx
 from pydantic import SecretStr
+from temporalio import activity
 
 from activities.anchor import AnchorActivities
+from activities.approvals import ApprovalActivities
 from activities.assembly import AssemblyActivities
 from activities.budgets import Budgets
 from activities.collecting import Collector, JobProviders
@@ -35,6 +37,7 @@ from providers.ports import LoraInspector, SpeechProvider, VideoProvider, WebFet
 from providers.signatures import FalSignatures
 from providers.sync_so import SyncLipsyncProvider
 from providers.web import GuardedWebFetcher
+from runtime.launching import mend_all
 from runtime.settings import Settings
 from runtime.webhooks import callback_url
 from store.database import Database
@@ -189,11 +192,20 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
         purchases=purchases,
         cancel_at_vendor=collector.cancel,
     )
+    approvals = ApprovalActivities(database=parts.database, workshop=workshop, settings=plan_settings)
     reconcile = ReconcileActivities(
-        database=parts.database, purchases=purchases, collector=collector, speech=speech, jobs=jobs
+        database=parts.database,
+        purchases=purchases,
+        collector=collector,
+        speech=speech,
+        jobs=jobs,
+        mend=lambda: mend_all(parts.database, activity.client()),
     )
     return [
         scene.load_scene,
+        approvals.check_face,
+        approvals.ask_approval,
+        approvals.record_decision,
         speech.synthesize_speech,
         anchor.validate_identity_anchor,
         anchor.prepare_headshot,

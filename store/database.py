@@ -22,6 +22,7 @@ from store.logs import LogRepository
 from store.plans import PlanRepository
 from store.projects import ProjectRepository
 from store.scenes import SceneRepository
+from store.takes import ApprovalRepository, TakeRepository
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000  # writers queue behind one another; each transaction here takes milliseconds
 POOL_SIZE = 10  # connections a process; a worker runs at most some dozens of activities, each short in the database
@@ -44,6 +45,8 @@ class Transaction:
     scenes: SceneRepository
     assets: AssetRepository
     jobs: JobRepository
+    takes: TakeRepository
+    approvals: ApprovalRepository
     ledger: LedgerRepository
     plans: PlanRepository
     logs: LogRepository
@@ -76,6 +79,8 @@ class Database:
                 scenes=SceneRepository(session),
                 assets=AssetRepository(session),
                 jobs=JobRepository(session),
+                takes=TakeRepository(session),
+                approvals=ApprovalRepository(session),
                 ledger=LedgerRepository(session),
                 plans=PlanRepository(session),
                 logs=LogRepository(session),

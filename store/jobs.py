@@ -32,7 +32,7 @@ class Order:
     """A purchase that a step wants: what, for whom, and the most we expect to pay in micro-dollars.
 
     `identity_id` is for purchases outside of scenes; a scene's purchase is booked on whom the scene speaks as. `fresh`
-    asks for another of the same thing: what is stored is not used, and what others buy is not waited for.
+    names another of the same thing: what is stored is not used, and what others buy is not waited for.
     """
 
     scene_id: str
@@ -45,12 +45,12 @@ class Order:
     request: dict[str, Any]
     estimated_cost_micros: int
     identity_id: str | None = None
-    fresh: bool = False
+    fresh: str = ""
 
     @property
     def claim(self) -> str:
         """What no other purchase may have while this one is open."""
-        return f"{self.fingerprint}:{self.run_id}:{self.step}:{self.clip or 0}" if self.fresh else self.fingerprint
+        return f"{self.fingerprint}:{self.fresh}:{self.clip or 0}" if self.fresh else self.fingerprint
 
 
 class JobRepository:
@@ -104,6 +104,13 @@ class JobRepository:
         scene = await self._session.get(Scene, order.scene_id)
         current = json.dumps(scene.artifacts) if scene else ""
         return sorted(found, key=lambda job: (job.artifact or {}).get("key", "?") not in current)
+
+    async def is_stored(self, fingerprint: str) -> bool:
+        """Whether the thing was bought before."""
+        query = select(ProviderJob.id).where(
+            col(ProviderJob.fingerprint) == fingerprint, col(ProviderJob.state) == JobState.STORED
+        )
+        return (await self._session.exec(query)).first() is not None
 
     async def add_intent(self, order: Order) -> ProviderJob:
         """Insert INTENT under the next take, unless the step has an unfinished purchase of the same thing by now.

@@ -8,7 +8,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from models.enums import SceneStatus
-from models.tables import Approval, GenerationLog, Scene, Take, now
+from models.tables import GenerationLog, Scene, now
+from models.take_tables import Approval, Take
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class SceneRepository:
         count = select(func.count()).select_from(query.subquery())
         rows = (await self._session.exec(query.order_by(*in_project, *order).limit(limit).offset(offset))).all()
         return list(rows), (await self._session.exec(count)).one()
+
+    async def generating(self) -> list[Scene]:
+        """All scenes that a run is said to be at work on."""
+        query = select(Scene).where(col(Scene.status) == SceneStatus.GENERATING)
+        return list((await self._session.exec(query)).all())
 
     async def of_project(self, project_id: str, *, lock: bool = False) -> list[Scene]:
         """All scenes of a project in its order."""

@@ -1,17 +1,44 @@
 """The picture that starts every clip: here already, or still to be drawn."""
 
+from typing import Self
+
+from temporalio.exceptions import ApplicationError
+
+from domain.failures import user_message
+from domain.identity_check import describe
 from models.artifacts import ArtifactRef
 from models.base import Message
+from models.enums import FacePolicy, FaceVerdict, FailureCode
+from models.faces import FaceCheck, FacePlan
 from models.requests import Lora
-from models.scene import ImagePlan
+from models.scene import ApprovalPlan, ImagePlan
 
 
 class Anchor(Message):
-    """The picture that starts every clip."""
+    """The picture that starts every clip, and how far it shows the identity, where that is checked."""
 
     picture: ArtifactRef
     seed: int | None = None
     lora_fingerprint: str | None = None
+    face: FaceCheck | None = None
+
+    @property
+    def score(self) -> float | None:
+        """How much the face resembles the references."""
+        return self.face.similarity if self.face else None
+
+    @property
+    def note(self) -> str:
+        """The check in a clause, for the person who is asked."""
+        return f"; {describe(self.face)}" if self.face else ""
+
+    def doubt(self, plan: FacePlan | None) -> ApprovalPlan | None:
+        """Whether a person is to be asked because the check did not pass."""
+        if plan is None or self.face is None or self.face.verdict is FaceVerdict.PASSED:
+            return None
+        if plan.policy is not FacePolicy.APPROVE:
+            return None
+        return ApprovalPlan(expires_s=plan.approval_expires_s, on_expiry=plan.on_expiry)
 
 
 class Drawing(Message):
@@ -19,3 +46,15 @@ class Drawing(Message):
 
     image: ImagePlan
     lora: Lora | None
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with another seed."""
+        return self.model_copy(update={"image": self.image.model_copy(update={"seed": seed})})
+
+
+def mismatch(anchor: Anchor) -> ApplicationError:
+    """The scene's end when no picture shows the identity, and the policy is to fail."""
+    code = FailureCode.FACE_MISMATCH
+    detail = describe(anchor.face) if anchor.face else "it was not checked"
+    facts = {"code": code, "detail": detail}
+    return ApplicationError(f"{user_message(code)}: {detail}", facts, type=code, non_retryable=True)

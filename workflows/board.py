@@ -7,11 +7,12 @@ from typing import Any, cast
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
+from models.artifacts import ArtifactRef
 from models.enums import SceneStatus, Step, StepState
 from models.messages import Failure, PurchaseResult
-from models.progress import SceneProgress, StepProgress
+from models.progress import ApprovalProgress, SceneProgress, StepProgress
 from models.scene import ScenePlan
-from workflows.visibility import as_markdown, keyword_updates
+from workflows.visibility import as_markdown, dollars, keyword_updates
 
 
 class Board:
@@ -48,6 +49,8 @@ class Board:
             raise
         state = StepState.DONE if self.of(step).state is StepState.RUNNING else self.of(step).state
         self._set(step, state=state, ended_at=workflow.now(), waiting_for=None)
+        if step is Step.APPROVAL:
+            self._change(approval=None)
 
     def waits(self, step: Step, purchase: str, reason: str | None) -> None:
         """Why a purchase of a running step cannot go on; None when it goes on again."""
@@ -57,9 +60,16 @@ class Board:
             held[purchase] = reason
         self._set(step, waiting_for="; ".join(held.values()) or self._usual.get(step))
 
+    def asks(self, picture: ArtifactRef, price_micros: int, note: str) -> None:
+        """A person is asked about a picture; `price_micros` is what goes on to be bought at most."""
+        question = ApprovalProgress(token=picture.sha256, picture=picture, price_micros=price_micros, note=note)
+        self._change(approval=question)
+        waiting_for = f"approval of the picture; {dollars(price_micros)} left to buy{note}"
+        self._set(Step.APPROVAL, waiting_for=waiting_for)
+
     def bought(self, step: Step, results: list[PurchaseResult], detail: str) -> None:
-        """What a step cost this run; `reused` when nothing of it was bought."""
-        cost = sum(result.cost_micros for result in results)
+        """What a step cost this run, on top of what it cost before; `reused` when nothing of it was bought."""
+        cost = self.of(step).cost_micros + sum(result.cost_micros for result in results)
         state = StepState.REUSED if all(result.reused for result in results) else StepState.DONE
         self._set(step, state=state, cost_micros=cost, detail=detail)
         self._change(cost_micros=sum(item.cost_micros for item in self.progress.steps))

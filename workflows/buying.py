@@ -1,5 +1,6 @@
 """How a run buys: it submits, collects, and waits, for as long as it takes, where a purchase cannot go on."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
@@ -21,11 +22,16 @@ OutcomeT = TypeVar("OutcomeT", JobTicket, Collected)
 class Buyer:
     """Buys for one run, and shows on its board what a purchase waits for."""
 
-    def __init__(self, run: RunRef, board: Board, branches: Branches) -> None:
+    def __init__(self, run: RunRef, board: Board, branches: Branches, fresh: Collection[Step]) -> None:
         self._run = run
         self._board = board
         self._branches = branches
+        self._fresh = frozenset(fresh)
         self._changes = 0
+
+    def fresh(self, step: Step) -> str:
+        """The name of this run's deliberate purchase, where the step is to be made anew."""
+        return self._run.run_id if step in self._fresh else ""
 
     def purchase_changed(self) -> None:
         """Somebody moved a purchase: whoever waits for one looks again."""

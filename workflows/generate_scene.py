@@ -6,31 +6,31 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.orders import clips_for, image_request, lipsync_request, video_request
+    from domain.orders import clips_for, lipsync_request, video_request
     from domain.rejections import RejectedError
+    from models.approving import ApprovalAnswer, DecisionRecorded
     from models.artifacts import ArtifactRef
-    from models.enums import SceneStatus, Step
+    from models.enums import ApprovalDecision, SceneStatus, Step
     from models.messages import (
         CheckMediaInput,
         EndSceneInput,
         GenerateSceneInput,
         GenerateSceneResult,
         JoinClipsInput,
-        PrepareHeadshotInput,
+        LoadSceneInput,
         PublishSceneInput,
         PurchaseResult,
         RunRef,
-        SubmitImageInput,
         SubmitLipsyncInput,
         SubmitVideoInput,
         SynthesizeSpeechInput,
-        ValidateAnchorInput,
     )
     from models.progress import SceneProgress
-    from models.requests import Lora
-    from models.scene import ClipPlan, ImagePlan, ScenePlan
+    from models.scene import ClipPlan, ScenePlan
     from workflows import policies
-    from workflows.anchors import Anchor, Drawing
+    from workflows.anchoring import Anchoring
+    from workflows.anchors import Anchor
+    from workflows.approvals import Approvals
     from workflows.board import Board
     from workflows.branches import Branches
     from workflows.buying import Buyer
@@ -48,7 +48,10 @@ class GenerateSceneWorkflow:
         self._run = RunRef(scene_id=request.scene_id, run_id=workflow.info().original_execution_run_id)
         self._board = Board(request.scene_id)
         self._branches = Branches()
-        self._buyer = Buyer(self._run, self._board, self._branches)
+        self._buyer = Buyer(self._run, self._board, self._branches, request.fresh)
+        self._approvals = Approvals(self._run)
+        self._anchoring = Anchoring(self._run, self._board, self._buyer, self._approvals)
+        self._request = request
 
     @workflow.run
     async def run(self, request: GenerateSceneInput) -> GenerateSceneResult:
@@ -71,14 +74,43 @@ class GenerateSceneWorkflow:
         """Each step's state, times and what it waits for."""
         return self._board.progress
 
+    @workflow.update
+    async def approve(self, answer: ApprovalAnswer) -> DecisionRecorded:
+        """The picture is good enough: buy the video. Refused when no such picture waits (any more)."""
+        return await self._approvals.take(ApprovalDecision.APPROVED, answer)
+
+    @workflow.update
+    async def reject(self, answer: ApprovalAnswer) -> DecisionRecorded:
+        """End the scene here, with the reason."""
+        return await self._approvals.take(ApprovalDecision.REJECTED, answer)
+
+    @workflow.update
+    async def redraw(self, answer: ApprovalAnswer) -> DecisionRecorded:
+        """Buy another picture, with another seed or prompt where they are given, and ask again."""
+        return await self._approvals.take(ApprovalDecision.REDRAWN, answer)
+
+    @approve.validator
+    def _may_approve(self, answer: ApprovalAnswer) -> None:
+        self._approvals.check(answer)
+
+    @reject.validator
+    def _may_reject(self, answer: ApprovalAnswer) -> None:
+        self._approvals.check(answer)
+
+    @redraw.validator
+    def _may_redraw(self, answer: ApprovalAnswer) -> None:
+        self._approvals.check(answer)
+
     async def _generate(self) -> GenerateSceneResult:
-        plan = await call(policies.LOAD_SCENE, self._run, "scene, identity and settings")
+        order = LoadSceneInput(**dict(self._run), fresh=self._request.fresh)
+        plan = await call(policies.LOAD_SCENE, order, "scene, identity and settings")
         self._board.planned(plan)
         # What can be checked for nothing is checked before anything is bought.
-        prepared = await self._prepare_anchor(plan)
+        prepared = await self._anchoring.prepare(plan)
         # Speech and picture need nothing of each other: the scene takes the longer of the two, not their sum.
-        speech, anchor = await self._branches.together(self._speak(plan), self._make_anchor(plan, prepared))
+        speech, anchor = await self._branches.together(self._speak(plan), self._anchoring.make(plan, prepared))
         clip_plan = self._plan_clips(plan, speech)
+        anchor = await self._anchoring.approved(plan, prepared, clip_plan, anchor, speech)
         clips = await self._film_clips(plan, clip_plan, anchor)
         base_video = await self._join(clips)
         lipsynced = await self._lipsync(plan, clip_plan, base_video, speech)
@@ -87,48 +119,11 @@ class GenerateSceneWorkflow:
 
     async def _speak(self, plan: ScenePlan) -> ArtifactRef:
         with self._board.step(Step.SPEECH, f"ElevenLabs: {plan.speech.model}"):
-            order = SynthesizeSpeechInput(run=self._run, request=plan.speech)
+            order = SynthesizeSpeechInput(run=self._run, request=plan.speech, fresh=self._buyer.fresh(Step.SPEECH))
             label = f"ElevenLabs: {len(plan.speech.text)} characters"
             spoken = await self._buyer.buy_at_once(Step.SPEECH, policies.SYNTHESIZE_SPEECH, order, label)
             self._board.bought(Step.SPEECH, [spoken], f"{spoken.artifact.duration_s:.2f} s of speech")
         return spoken.artifact
-
-    async def _prepare_anchor(self, plan: ScenePlan) -> Anchor | Drawing:
-        if plan.image is not None:
-            return Drawing(image=plan.image, lora=await self._validate_lora(plan.image))
-        self._board.skipped(Step.IDENTITY_ANCHOR, plan.decision.reason)
-        return await self._fit_headshot(plan)
-
-    async def _make_anchor(self, plan: ScenePlan, prepared: Anchor | Drawing) -> Anchor:
-        return prepared if isinstance(prepared, Anchor) else await self._draw(plan, prepared)
-
-    async def _fit_headshot(self, plan: ScenePlan) -> Anchor:
-        with self._board.step(Step.IMAGE, plan.decision.reason):
-            order = PrepareHeadshotInput(run=self._run, source=plan.decision.source, aspect_ratio=plan.aspect_ratio)
-            picture = await call(policies.PREPARE_HEADSHOT, order, plan.decision.reason)
-            self._board.detail(Step.IMAGE, plan.decision.reason)
-        return Anchor(picture=picture)
-
-    async def _validate_lora(self, image: ImagePlan) -> Lora | None:
-        if image.lora_scale is None:
-            self._board.skipped(Step.IDENTITY_ANCHOR, "no LoRA in this mode")
-            return None
-        with self._board.step(Step.IDENTITY_ANCHOR, "the LoRA's host"):
-            checked = await call(policies.VALIDATE_ANCHOR, ValidateAnchorInput(run=self._run), "LoRA check")
-            size = round(checked.report.size / (1024 * 1024))
-            self._board.detail(Step.IDENTITY_ANCHOR, f"LoRA of {checked.subject}: {size}MB")
-        return Lora(scale=image.lora_scale, fingerprint=checked.report.fingerprint)
-
-    async def _draw(self, plan: ScenePlan, drawing: Drawing) -> Anchor:
-        image, lora = drawing.image, drawing.lora
-        request = image_request(plan, image, lora)
-        with self._board.step(Step.IMAGE, f"fal.ai: {image.model}"):
-            order = SubmitImageInput(run=self._run, request=request)
-            drawn = await self._buyer.buy(
-                Step.IMAGE, policies.SUBMIT_IMAGE, order, policies.COLLECT_IMAGE, f"fal.ai: {image.model}"
-            )
-            self._board.bought(Step.IMAGE, [drawn], f"{drawn.artifact.width}x{drawn.artifact.height}")
-        return Anchor(picture=drawn.artifact, seed=drawn.seed, lora_fingerprint=lora.fingerprint if lora else None)
 
     def _plan_clips(self, plan: ScenePlan, speech: ArtifactRef) -> ClipPlan:
         try:
@@ -149,7 +144,13 @@ class GenerateSceneWorkflow:
         self, plan: ScenePlan, anchor: Anchor, number: int, total: int, seconds: int
     ) -> PurchaseResult:
         request = video_request(plan, anchor.picture, seconds)
-        order = SubmitVideoInput(run=self._run, provider=plan.video.provider, request=request, clip=number)
+        order = SubmitVideoInput(
+            run=self._run,
+            provider=plan.video.provider,
+            request=request,
+            clip=number,
+            fresh=self._buyer.fresh(Step.VIDEO),
+        )
         label = f"Kling: clip {number} of {total}"
         return await self._buyer.buy(Step.VIDEO, policies.SUBMIT_VIDEO, order, policies.COLLECT_VIDEO, label)
 
@@ -167,7 +168,7 @@ class GenerateSceneWorkflow:
     ) -> ArtifactRef:
         request = lipsync_request(plan, clip_plan, video, speech)
         with self._board.step(Step.LIPSYNC, f"sync.so: {plan.lipsync_model}"):
-            order = SubmitLipsyncInput(run=self._run, request=request)
+            order = SubmitLipsyncInput(run=self._run, request=request, fresh=self._buyer.fresh(Step.LIPSYNC))
             label = f"sync.so: {plan.lipsync_model}, {clip_plan.sync_mode}"
             synced = await self._buyer.buy(
                 Step.LIPSYNC, policies.SUBMIT_LIPSYNC, order, policies.COLLECT_LIPSYNC, label
@@ -205,6 +206,9 @@ class GenerateSceneWorkflow:
                 base_video=base_video,
                 film=film,
                 cost_micros=self._board.progress.cost_micros,
+                fresh=self._request.fresh,
+                started_by=self._request.started_by,
+                face_score=anchor.score,
             )
             # A film that is published is finished, whatever was asked for meanwhile.
             result = await execute(policies.PUBLISH_SCENE, order, "captions and record")

@@ -11,8 +11,16 @@ from typing import Any, Generic, TypeVar
 
 from temporalio.common import RetryPolicy
 
+from models.approving import (
+    ApprovalQuestion,
+    AskApprovalInput,
+    CheckFaceInput,
+    DecisionRecorded,
+    RecordDecisionInput,
+)
 from models.artifacts import ArtifactRef
 from models.base import Message
+from models.faces import FaceCheck
 from models.messages import (
     CheckMediaInput,
     Collected,
@@ -21,20 +29,17 @@ from models.messages import (
     GenerateSceneResult,
     JobTicket,
     JoinClipsInput,
+    LoadSceneInput,
     PrepareHeadshotInput,
     PublishSceneInput,
-    ReconciledJob,
-    ReconcileJobInput,
-    RunRef,
     SubmitImageInput,
     SubmitLipsyncInput,
     SubmitVideoInput,
     SynthesizeSpeechInput,
-    UnattendedInput,
-    UnattendedJobs,
     ValidateAnchorInput,
     ValidatedAnchor,
 )
+from models.reconciling import ReconciledJob, ReconcileJobInput, UnattendedInput, UnattendedJobs
 from models.scene import ScenePlan
 
 InputT = TypeVar("InputT", bound=Message)
@@ -79,7 +84,7 @@ def _minutes(value: float) -> timedelta:
 
 
 # Records: milliseconds in the database. Ten attempts over minutes outlast a database's restart or failover.
-LOAD_SCENE = Call("load_scene", RunRef, ScenePlan, _seconds(30), _minutes(10), 10)
+LOAD_SCENE = Call("load_scene", LoadSceneInput, ScenePlan, _seconds(30), _minutes(10), 10)
 PUBLISH_SCENE = Call("publish_scene", PublishSceneInput, GenerateSceneResult, _minutes(2), _minutes(15), 10)
 # The end must be written, so it is tried longest; an attempt includes up to five seconds for the vendors to cancel.
 END_SCENE = Call("end_scene", EndSceneInput, NoneType, _minutes(1), _minutes(60), 100)
@@ -96,6 +101,11 @@ VALIDATE_ANCHOR = Call(
 PREPARE_HEADSHOT = Call(
     "prepare_headshot", PrepareHeadshotInput, ArtifactRef, _minutes(3), _minutes(10), 5, heartbeat=HEARTBEAT
 )
+
+# Local work on one picture, and rows in the database.
+CHECK_FACE = Call("check_face", CheckFaceInput, FaceCheck, _minutes(2), _minutes(10), 5, heartbeat=HEARTBEAT)
+ASK_APPROVAL = Call("ask_approval", AskApprovalInput, ApprovalQuestion, _seconds(30), _minutes(30), 20)
+RECORD_DECISION = Call("record_decision", RecordDecisionInput, DecisionRecorded, _seconds(30), _minutes(30), 20)
 
 # Submits are one POST of seconds. Eight attempts ride out rate limits for about three minutes; nothing is sent twice.
 SUBMIT_IMAGE = Call("submit_image", SubmitImageInput, JobTicket, _minutes(2), _minutes(15), 8, heartbeat=HEARTBEAT)
@@ -129,6 +139,9 @@ CALLS: tuple[Call[Any, Any], ...] = (
     PREPARE_HEADSHOT,
     SUBMIT_IMAGE,
     COLLECT_IMAGE,
+    CHECK_FACE,
+    ASK_APPROVAL,
+    RECORD_DECISION,
     SUBMIT_VIDEO,
     COLLECT_VIDEO,
     JOIN_CLIPS,

@@ -7,12 +7,13 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.keys import workflow_id
-    from models.messages import (
+    from models.reconciling import (
         ReconciledJob,
         ReconcileInput,
         ReconcileJobInput,
         ReconcileReport,
         UnattendedInput,
+        UnattendedJob,
     )
     from workflows.calls import execute
     from workflows.policies import LIST_UNATTENDED, RECONCILE_JOB
@@ -32,22 +33,22 @@ class ReconcileProviderJobsWorkflow:
         after = request.after
         while True:
             page = await execute(LIST_UNATTENDED, UnattendedInput(quiet_s=request.quiet_s, after=after), "page")
-            for start in range(0, len(page.job_ids), AT_ONCE):
-                results = await asyncio.gather(*(self._reconcile(one) for one in page.job_ids[start : start + AT_ONCE]))
+            for start in range(0, len(page.jobs), AT_ONCE):
+                results = await asyncio.gather(*(self._reconcile(one) for one in page.jobs[start : start + AT_ONCE]))
                 report = _added(report, results)
                 workflow.set_current_details(_as_text(report))
             if not page.more:
                 return report
-            after = page.job_ids[-1]
+            after = page.jobs[-1].job_id
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(ReconcileInput(quiet_s=request.quiet_s, after=after, report=report))
 
-    async def _reconcile(self, job_id: str) -> ReconciledJob | str:
+    async def _reconcile(self, found: UnattendedJob) -> ReconciledJob | str:
         """What became of a purchase, or why it could not be looked at: the others are looked at all the same."""
         try:
-            job = await execute(RECONCILE_JOB, ReconcileJobInput(job_id=job_id), job_id)
+            job = await execute(RECONCILE_JOB, ReconcileJobInput(**dict(found)), found.job_id)
         except ActivityError as error:
-            return f"{job_id}: {error.cause or error}"
+            return f"{found.job_id}: {error.cause or error}"
         if job.after is not job.before:
             await _tell_scene(job)
         return job

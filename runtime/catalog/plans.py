@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from activities.anchor import PNG
 from activities.assembly import MP4, joined
 from activities.budgets import Budgets, Cap
-from activities.loras import current_settings, identity_of
+from activities.loras import planned
 from activities.wanted import Wanted
 from domain.budgets import Budget
 from domain.estimates import Obstacle, PlannedBudget, PlannedStep, RunPlan, Verdict, estimated_speech_s
@@ -13,7 +13,6 @@ from domain.failures import is_retryable, user_message
 from domain.freshness import check_fresh
 from domain.orders import clips_for, image_request, lipsync_request, video_request
 from domain.rejections import RejectedError
-from domain.scene_plan import plan_scene
 from media.errors import MediaInvalid
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, Provider, SceneStatus, Step
@@ -173,9 +172,8 @@ class _Course:
 
 
 async def _planned(tx: Transaction, scene: Scene, planning: PlanSettings) -> ScenePlan | Obstacle:
-    settings = await current_settings(tx, planning)
     try:
-        return plan_scene(scene, await identity_of(tx, scene, settings), settings)
+        return await planned(tx, scene, planning)
     except RejectedError as error:
         return _obstacle(error)
 

@@ -20,7 +20,7 @@ from tests.activities.test_purchases import keep
 from tests.support.databases import opened, stored_scene
 
 
-def wanted(scene_id: str, *, fresh: bool = False, clip: int | None = None) -> Wanted:
+def wanted(scene_id: str, *, fresh: str = "", clip: int | None = None) -> Wanted:
     """A scene's wish; every scene wants the same picture."""
     run = RunRef(scene_id=scene_id, run_id=f"run-{scene_id}")
     return Wanted(run, Step.IMAGE, Provider.FAL, REQUEST, clip, fresh=fresh)
@@ -137,13 +137,13 @@ async def test_a_race_of_scenes(purchases: Purchases, shared: Database) -> None:
 async def test_a_fresh_one_is_another(purchases: Purchases, objects: LocalObjectStore, tmp_path: Path) -> None:
     """Asked for afresh, a step buys although the thing is stored or being bought; a retry finds its own."""
     job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
-    fresh = await purchases.begin(wanted("bob", fresh=True))
+    fresh = await purchases.begin(wanted("bob", fresh="again"))
     await purchases.settle(job, await keep(objects, tmp_path))
     assert (fresh.scene_id, fresh.state) == ("bob", S.INTENT)
-    assert (await purchases.begin(wanted("bob", fresh=True))).id == fresh.id
+    assert (await purchases.begin(wanted("bob", fresh="again"))).id == fresh.id
     await bring(purchases, fresh, S.SENT, S.ACCEPTED)
     await purchases.settle(fresh, await keep(objects, tmp_path))
-    assert (await purchases.begin(wanted("bob", fresh=True))).id == fresh.id
+    assert (await purchases.begin(wanted("bob", fresh="again"))).id == fresh.id
 
 
 async def test_clips_of_a_scene_are_not_shared(purchases: Purchases, shared: Database) -> None:

@@ -43,9 +43,7 @@ SURVIVED = {
     ),
     "lipsync: answer lost": Survived({"provider": "sync", "fault": "accept_then_drop"}, Step.LIPSYNC),
     "lipsync: too many at once": Survived({"provider": "sync", "fault": "concurrency_limit"}, Step.LIPSYNC),
-    "download breaks once": Survived(
-        {"provider": "fal", "operation": "download", "fault": "server_error"}, Step.IMAGE
-    ),
+    "download breaks once": Survived({"provider": "fal", "operation": "download", "fault": "server_error"}, Step.IMAGE),
 }
 
 FATAL = {

@@ -9,7 +9,8 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from models.enums import FailureCode, JobState, Provider, SceneStatus, Step
-from models.messages import GenerateSceneResult, ReconcileReport
+from models.messages import GenerateSceneResult
+from models.reconciling import ReconcileReport
 from models.tables import ProviderJob, Scene, now
 from runtime.launching import SceneHandle, query_progress
 from runtime.schedules import reconcile_now, reconciler_id

@@ -7,12 +7,13 @@ from typing import Any
 from temporalio.testing import WorkflowEnvironment
 
 from models.enums import FailureCode, JobState, Step
-from models.messages import (
-    PurchaseWait,
+from models.messages import PurchaseWait
+from models.reconciling import (
     ReconciledJob,
     ReconcileInput,
     ReconcileReport,
     UnattendedInput,
+    UnattendedJob,
     UnattendedJobs,
 )
 from tests.workflows.runs import start, worker_of
@@ -25,6 +26,11 @@ def job(job_id: str, before: JobState, after: JobState, **facts: Any) -> Reconci
     """What became of a purchase."""
     given: dict[str, Any] = {"idempotency_key": f"key-{job_id}", "scene_id": "nobody", "note": "", **facts}
     return ReconciledJob(job_id=job_id, before=before, after=after, **given)
+
+
+def found(job_id: str) -> UnattendedJob:
+    """A purchase that no run works on."""
+    return UnattendedJob(job_id=job_id, state=JobState.ACCEPTED)
 
 
 async def reconcile(environment: WorkflowEnvironment, stand_ins: StandIns) -> ReconcileReport:
@@ -44,7 +50,7 @@ async def test_every_page_is_looked_at(environment: WorkflowEnvironment) -> None
 
     async def page(order: UnattendedInput) -> UnattendedJobs:
         rest = [each for each in ids if each > order.after]
-        return UnattendedJobs(job_ids=rest[:12], more=len(rest) > 12)
+        return UnattendedJobs(jobs=[found(each) for each in rest[:12]], more=len(rest) > 12)
 
     async def one(order: Any) -> ReconciledJob:
         if order.job_id == "03":
@@ -67,7 +73,7 @@ async def test_one_that_cannot_be_looked_at_stops_no_other(environment: Workflow
     """A purchase whose look fails is named in the report, and the others are looked at."""
 
     async def page(_: UnattendedInput) -> UnattendedJobs:
-        return UnattendedJobs(job_ids=["a", "b"], more=False)
+        return UnattendedJobs(jobs=[found("a"), found("b")], more=False)
 
     async def one(order: Any) -> ReconciledJob:
         if order.job_id == "a":
@@ -90,7 +96,7 @@ async def test_the_scene_that_waits_is_told(environment: WorkflowEnvironment) ->
         return ticket(waits=waits) if next(answers) else ticket("submit_image")
 
     async def page(_: UnattendedInput) -> UnattendedJobs:
-        return UnattendedJobs(job_ids=["a"], more=False)
+        return UnattendedJobs(jobs=[found("a")], more=False)
 
     scene_id = uuid.uuid4().hex
 

@@ -19,7 +19,7 @@ from activities.workshop import Workshop
 from domain.rejections import RejectedError, StaleError
 from models.enums import AnchorSource, AspectRatio, AssetKind, FailureCode, MissingLoraPolicy, Source
 from models.inputs import AssetDraft
-from models.messages import PrepareHeadshotInput, RunRef
+from models.messages import LoadSceneInput, PrepareHeadshotInput, RunRef
 from models.scene import ScenePlan
 from models.settings import PlanSettings
 from models.tables import Asset, ProviderJob
@@ -150,7 +150,7 @@ async def planned(database: Database, objects: LocalObjectStore, workshop: Works
         purchases=Purchases(database, objects),
         cancel_at_vendor=no_cancel,
     )
-    return await ActivityEnvironment().run(worker.load_scene, RunRef(scene_id=scene_id, run_id="run1"))
+    return await ActivityEnvironment().run(worker.load_scene, LoadSceneInput(scene_id=scene_id, run_id="run1"))
 
 
 async def test_reaches_the_plan(

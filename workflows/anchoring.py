@@ -1,0 +1,139 @@
+"""The anchor picture of a run: fitted or drawn, checked, and approved where somebody is to be asked."""
+
+from temporalio import workflow
+
+from domain.orders import image_request
+from models.approving import ApprovalAnswer, AskApprovalInput, CheckFaceInput
+from models.artifacts import ArtifactRef
+from models.enums import ApprovalDecision, FacePolicy, FaceVerdict, Step
+from models.messages import PrepareHeadshotInput, RunRef, SubmitImageInput, ValidateAnchorInput
+from models.requests import Lora
+from models.scene import ClipPlan, ImagePlan, ScenePlan
+from workflows import policies
+from workflows.anchors import Anchor, Drawing, mismatch
+from workflows.approvals import Approvals, not_approved
+from workflows.board import Board
+from workflows.buying import Buyer
+from workflows.calls import call
+
+
+class Anchoring:
+    """Makes the picture that starts every clip."""
+
+    def __init__(self, run: RunRef, board: Board, buyer: Buyer, approvals: Approvals) -> None:
+        self._run = run
+        self._board = board
+        self._buyer = buyer
+        self._approvals = approvals
+
+    async def prepare(self, plan: ScenePlan) -> Anchor | Drawing:
+        """What costs nothing: the headshot fitted, or the LoRA checked for a picture that is still to be drawn."""
+        if plan.image is not None:
+            return Drawing(image=plan.image, lora=await self._validate_lora(plan.image))
+        self._board.skipped(Step.IDENTITY_ANCHOR, plan.decision.reason)
+        return await self._fit_headshot(plan)
+
+    async def make(self, plan: ScenePlan, prepared: Anchor | Drawing) -> Anchor:
+        """The picture, bought unless it is a headshot."""
+        return prepared if isinstance(prepared, Anchor) else await self._draw_the_person(plan, prepared)
+
+    async def _fit_headshot(self, plan: ScenePlan) -> Anchor:
+        with self._board.step(Step.IMAGE, plan.decision.reason):
+            order = PrepareHeadshotInput(run=self._run, source=plan.decision.source, aspect_ratio=plan.aspect_ratio)
+            picture = await call(policies.PREPARE_HEADSHOT, order, plan.decision.reason)
+            self._board.detail(Step.IMAGE, plan.decision.reason)
+        return Anchor(picture=picture)
+
+    async def _validate_lora(self, image: ImagePlan) -> Lora | None:
+        if image.lora_scale is None:
+            self._board.skipped(Step.IDENTITY_ANCHOR, "no LoRA in this mode")
+            return None
+        with self._board.step(Step.IDENTITY_ANCHOR, "the LoRA's host"):
+            checked = await call(policies.VALIDATE_ANCHOR, ValidateAnchorInput(run=self._run), "LoRA check")
+            size = round(checked.report.size / (1024 * 1024))
+            self._board.detail(Step.IDENTITY_ANCHOR, f"LoRA of {checked.subject}: {size}MB")
+        return Lora(scale=image.lora_scale, fingerprint=checked.report.fingerprint)
+
+    async def _draw_the_person(self, plan: ScenePlan, drawing: Drawing) -> Anchor:
+        """Draw, and where faces are checked draw again with new seeds, a bounded number of times, until it is them."""
+        anchor = await self._draw(plan, drawing, self._buyer.fresh(Step.IMAGE))
+        if plan.face is None:
+            return anchor
+        for retry in range(plan.face.retries + 1):
+            order = CheckFaceInput(
+                run=self._run,
+                picture=anchor.picture,
+                identity_id=plan.identity_id,
+                threshold=plan.face.threshold,
+            )
+            check = await call(policies.CHECK_FACE, order, "identity check")
+            anchor = anchor.model_copy(update={"face": check})
+            if check.verdict is FaceVerdict.PASSED:
+                return anchor
+            if retry < plan.face.retries:
+                anchor = await self._draw(plan, drawing.with_seed(workflow.random().randrange(2**31)))
+        if plan.face.policy is FacePolicy.FAIL:
+            raise mismatch(anchor)
+        return anchor
+
+    async def _draw(self, plan: ScenePlan, drawing: Drawing, fresh: str = "") -> Anchor:
+        image, lora = drawing.image, drawing.lora
+        request = image_request(plan, image, lora)
+        with self._board.step(Step.IMAGE, f"fal.ai: {image.model}"):
+            order = SubmitImageInput(run=self._run, request=request, fresh=fresh)
+            drawn = await self._buyer.buy(
+                Step.IMAGE, policies.SUBMIT_IMAGE, order, policies.COLLECT_IMAGE, f"fal.ai: {image.model}"
+            )
+            self._board.bought(Step.IMAGE, [drawn], f"{drawn.artifact.width}x{drawn.artifact.height}")
+        return Anchor(picture=drawn.artifact, seed=drawn.seed, lora_fingerprint=lora.fingerprint if lora else None)
+
+    async def approved(
+        self,
+        plan: ScenePlan,
+        prepared: Anchor | Drawing,
+        clip_plan: ClipPlan,
+        anchor: Anchor,
+        speech: ArtifactRef,
+    ) -> Anchor:
+        """The picture that a person wants filmed, where somebody is to be asked."""
+        approval = plan.approval or anchor.doubt(plan.face)
+        if approval is None:
+            self._board.skipped(Step.APPROVAL, "nobody is to be asked")
+            return anchor
+        plan = plan.model_copy(update={"approval": approval})
+        with self._board.step(Step.APPROVAL, "a person's approval"):
+            while True:
+                self._approvals.round += 1
+                order = AskApprovalInput(
+                    run=self._run,
+                    round=self._approvals.round,
+                    plan=plan,
+                    clip_plan=clip_plan,
+                    picture=anchor.picture,
+                    speech=speech,
+                    face_score=anchor.score,
+                    note=anchor.note,
+                )
+                question = await call(policies.ASK_APPROVAL, order, "the question")
+                if not question.needed:
+                    self._board.skipped(Step.APPROVAL, "no video is left to buy")
+                    return anchor
+                self._board.asks(anchor.picture, question.price_micros, anchor.note)
+                decision, answer = await self._approvals.answer_to(anchor.picture.sha256, approval)
+                if decision is ApprovalDecision.REDRAWN and isinstance(prepared, Drawing):
+                    answer = self._with_seed(answer, prepared)
+                recorded = await self._approvals.record(decision, answer)
+                if decision is ApprovalDecision.APPROVED:
+                    self._board.detail(Step.APPROVAL, f"by {answer.by}")
+                    return anchor
+                if decision is not ApprovalDecision.REDRAWN or isinstance(prepared, Anchor) or recorded.image is None:
+                    raise not_approved(decision, answer)
+                prepared = prepared.model_copy(update={"image": recorded.image})
+                token = f"{self._run.run_id}-{self._approvals.round}"
+                anchor = await self._draw(plan, prepared, token)
+
+    def _with_seed(self, answer: ApprovalAnswer, drawing: Drawing) -> ApprovalAnswer:
+        """Where the scene pins a seed and no other is given, one at random: the same would draw the same picture."""
+        if answer.seed is not None or drawing.image.seed is None or answer.prompt:
+            return answer
+        return answer.model_copy(update={"seed": workflow.random().randrange(2**31)})
