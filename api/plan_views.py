@@ -51,7 +51,7 @@ class RunPlanView(View):
     """A run before it is started; `steps` are those that it would come to. `seconds` is the critical path.
 
     `mode` and `speechS` are unset where an obstacle comes before they are known; `running` says that a run is under
-    way, which another start would join.
+    way, which another start would join; `notes` what else people should know before they start it.
     """
 
     scene_id: str
@@ -67,6 +67,7 @@ class RunPlanView(View):
     steps: list[PlannedStepView]
     obstacles: list[ObstacleView]
     budgets: list[PlannedBudgetView]
+    notes: list[str]
 
     @classmethod
     def of(cls, plan: RunPlan) -> Self:

@@ -67,6 +67,8 @@ def _print(planned: RunPlan) -> None:
     facts += [("takes", f"about {_time(planned.seconds)}"), ("speech", _speech(planned))]
     facts += [(f"budget of {part.whose}", budget_words(part.budget)) for part in planned.budgets]
     print_facts(facts)
+    for note in planned.notes:
+        say(f"note: {note}", "yellow")
     for obstacle in planned.obstacles:
         say(f"cannot be filmed: {obstacle.problem}. {obstacle.remedy}", "bold red")
 

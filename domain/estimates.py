@@ -82,7 +82,7 @@ class RunPlan:
     """A run before it is started: what is bought before an obstacle would end it, or all of it.
 
     `decision` and `speech_s` are unset where the plan ends before they are known; `running` says that a run is under
-    way, which another start would join.
+    way, which another start would join; `notes` what else people should know before they start it.
     """
 
     scene_id: str
@@ -94,6 +94,7 @@ class RunPlan:
     steps: tuple[PlannedStep, ...]
     obstacles: tuple[Obstacle, ...]
     budgets: tuple[PlannedBudget, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def feasible(self) -> bool:

@@ -203,7 +203,20 @@ def _run_plan(
         steps=tuple(sorted(steps, key=lambda step: list(Step).index(step.step))),
         obstacles=tuple(obstacles),
         budgets=tuple(PlannedBudget(cap.whose, budget) for cap, budget in zip(caps, budgets, strict=True)),
+        notes=_notes(course) if course else (),
     )
+
+
+def _notes(course: _Course) -> tuple[str, ...]:
+    """What can make a run longer or dearer than its price says."""
+    face, approval = course.plan.face, course.plan.approval
+    notes: list[str] = []
+    if face is not None and face.retries:
+        what = "picture" if face.retries == 1 else "pictures"
+        notes.append(f"the picture's face is checked: up to {face.retries} more {what} may be bought beyond this price")
+    if approval is not None and any(step.step is Step.VIDEO and step.verdict is Verdict.BUY for step in course.steps):
+        notes.append("the run waits for a person's approval of the picture before it buys video")
+    return tuple(notes)
 
 
 def _obstacle(error: RejectedError) -> Obstacle:

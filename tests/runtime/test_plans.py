@@ -12,7 +12,7 @@ import pytest
 from domain.estimates import Verdict
 from domain.orders import image_request
 from domain.rejections import RejectedError
-from models.enums import FailureCode, JobState, SceneStatus, Step
+from models.enums import FacePolicy, FailureCode, JobState, SceneStatus, Step
 from models.tables import Scene, now
 from providers.guard import guarded_client
 from providers.lora import SafetensorsLoraInspector
@@ -246,6 +246,22 @@ async def test_in_the_way(
     (found,) = plan.obstacles
     assert (found.code, problem in found.problem, bool(found.remedy)) == (code, True, True)
     assert (plan.feasible, len(plan.steps)) == (False, steps)
+
+
+async def test_notes(shelf: Shelf, studio: Studio) -> None:
+    """What can make a run longer or dearer than its price is said before it starts."""
+    settings = shelf.parts.settings.model_copy(update={"face_policy": FacePolicy.FAIL, "face_retries": 1})
+    scene = await shelf.scene(person={"lora_url": studio.lora_url()}, generation_mode="digital-twin")
+    async with shelf.parts.database.transaction() as tx:
+        found = await tx.scenes.get(scene.id)
+        assert found is not None
+        found.approval = True
+    plain = await shelf.scene("plain")
+
+    face, approval = (await plan_run(replace(shelf.parts, settings=settings), scene.id)).notes
+    assert "up to 1 more picture may be bought" in face
+    assert "waits for a person's approval" in approval
+    assert (await plan_run(shelf.parts, plain.id)).notes == ()
 
 
 async def test_missing_key(shelf: Shelf) -> None:
