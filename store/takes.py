@@ -16,12 +16,17 @@ class TakeRepository:
         self._session = session
 
     async def add(self, take: Take) -> Take:
-        """Insert under the scene's next number, which it is given; once a run. The scene's row has to be locked."""
+        """Insert under the scene's next number, which it is given; once a run. The scene's row has to be locked.
+
+        A run that an operator reset, and that made another film this time, has a second one.
+        """
         found = await self.of_run(take.run_id)
-        if found is not None:
+        if found is not None and found.artifacts == take.artifacts:
             return found
         query = select(func.max(col(Take.number))).where(col(Take.scene_id) == take.scene_id)
         take.number = ((await self._session.exec(query)).one() or 0) + 1
+        if found is not None:
+            take.run_id = f"{take.run_id}:{take.number}"
         self._session.add(take)
         await self._session.flush()
         return take
