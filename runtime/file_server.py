@@ -88,7 +88,7 @@ def main() -> int:
     listener = socket.create_server((HOST, arguments.port))
     listener.setsockopt(
         socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # else small answers wait 40 ms for their headers' ack
+    )  # small answers would wait 40 ms
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     app = create_file_app(LocalObjectStore(arguments.root, url, signing_key))
     sys.stdout.write(json.dumps({"files": url}) + "\n")
