@@ -1,5 +1,7 @@
 """The identity check: does a picture show exactly one face, and that of its identity?"""
 
+import hashlib
+
 from domain.rejections import RejectedError
 from models.enums import FacePolicy, FaceVerdict
 from models.faces import FaceCheck, FaceMeasures
@@ -22,6 +24,11 @@ def judge(measures: FaceMeasures, threshold: float) -> FaceVerdict:
     if measures.similarity is not None and measures.similarity < threshold:
         return FaceVerdict.OTHER_PERSON
     return FaceVerdict.PASSED
+
+
+def next_seed(asked: str, retry: int) -> int:
+    """The seed of another try at the picture that was asked for: the same at every run, so that none is bought twice."""
+    return int(hashlib.sha256(f"{asked}:{retry}".encode()).hexdigest()[:8], 16) // 2
 
 
 def describe(check: FaceCheck) -> str:

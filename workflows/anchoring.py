@@ -1,11 +1,14 @@
 """The anchor picture of a run: fitted or drawn, checked, and approved where somebody is to be asked."""
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
+from domain.fingerprints import fingerprint
+from domain.identity_check import next_seed
 from domain.orders import image_request
 from models.approving import ApprovalAnswer, AskApprovalInput, CheckFaceInput
 from models.artifacts import ArtifactRef
-from models.enums import ApprovalDecision, FacePolicy, FaceVerdict, Step
+from models.enums import ApprovalDecision, FacePolicy, FaceVerdict, FailureCode, Provider, Step
 from models.messages import PrepareHeadshotInput, RunRef, SubmitImageInput, ValidateAnchorInput
 from models.requests import Lora
 from models.scene import ClipPlan, ImagePlan, ScenePlan
@@ -15,6 +18,7 @@ from workflows.approvals import Approvals, not_approved
 from workflows.board import Board
 from workflows.buying import Buyer
 from workflows.calls import call
+from workflows.failures import failure_of
 
 
 class Anchoring:
@@ -56,9 +60,11 @@ class Anchoring:
 
     async def _draw_the_person(self, plan: ScenePlan, drawing: Drawing) -> Anchor:
         """Draw, and where faces are checked draw again with new seeds, a bounded number of times, until it is them."""
-        anchor = await self._draw(plan, drawing, self._buyer.fresh(Step.IMAGE))
+        fresh = self._buyer.fresh(Step.IMAGE)
+        anchor = await self._draw(plan, drawing, fresh)
         if plan.face is None:
             return anchor
+        asked = fingerprint(Provider.FAL, image_request(plan, drawing.image, drawing.lora)) + fresh
         for retry in range(plan.face.retries + 1):
             order = CheckFaceInput(
                 run=self._run,
@@ -70,8 +76,14 @@ class Anchoring:
             anchor = anchor.model_copy(update={"face": check})
             if check.verdict is FaceVerdict.PASSED:
                 return anchor
-            if retry < plan.face.retries:
-                anchor = await self._draw(plan, drawing.with_seed(workflow.random().randrange(2**31)))
+            if retry == plan.face.retries:
+                break
+            try:
+                anchor = await self._draw(plan, drawing.with_seed(next_seed(asked, retry)))
+            except ActivityError as error:
+                if failure_of(error, Step.IMAGE).code is not FailureCode.BUDGET_EXCEEDED:
+                    raise
+                break
         if plan.face.policy is FacePolicy.FAIL:
             raise mismatch(anchor)
         return anchor
