@@ -27,7 +27,7 @@ def judge(measures: FaceMeasures, threshold: float) -> FaceVerdict:
 
 
 def next_seed(asked: str, retry: int) -> int:
-    """The seed of another try at the picture that was asked for: the same at every run, so that none is bought twice."""
+    """The seed of another try at the picture that was asked for: the same at every run, so none is bought twice."""
     return int(hashlib.sha256(f"{asked}:{retry}".encode()).hexdigest()[:8], 16) // 2
 
 
