@@ -45,6 +45,13 @@ async def write_take(tx: Transaction, scene: Scene, order: PublishSceneInput, re
 
 def make_current(scene: Scene, take: Take) -> None:
     """Have the scene show this take's film and everything that belongs to it."""
+    plan = take.inputs["plan"]
+    decision, image = plan["decision"], plan["image"]
+    scene.anchor_source, scene.mode_reason = decision["source"], decision["reason"]
+    scene.mode_fallback = decision["fallback"]
+    scene.identity_used, scene.voice_used = plan["identity_id"], plan["speech"]["voice"]["voice_id"]
+    scene.image_prompt = image["prompt"] if image else None
+    scene.video_prompt, scene.negative_prompt = plan["video"]["prompt"], plan["video"]["negative_prompt"]
     scene.current_take = take.number
     scene.artifacts = take.artifacts
     scene.effective_mode = take.mode

@@ -103,7 +103,7 @@ async def delete_scene(database: Database, reference: str, *, expected_version: 
     """Remove with its log; purchases stay in the ledger. Raises ConflictError while it is generating, StaleError."""
 
     async def work(tx: Transaction) -> None:
-        scene = await _locked(tx, reference)
+        scene = await lock_scene(tx, reference)
         check_version(scene, expected_version)
         if scene.status == SceneStatus.GENERATING:
             raise ConflictError("scene", f"{scene.name!r} is generating", "Cancel it, or wait for its end")
@@ -131,7 +131,7 @@ async def change_scene(
     draft = merged(SceneDraft, found, changes, without=REFERENCES)
     # Projects are locked before scenes, here as where a project's scenes are reordered or deleted.
     references = await _resolved(tx, draft, REFERENCES & changes.keys(), kept, found)
-    scene = await _locked(tx, found.id)
+    scene = await lock_scene(tx, found.id)
     check_version(scene, expected_version)
     draft = merged(SceneDraft, scene, changes, without=REFERENCES)
     await _check(tx, draft, references.get("identity_id", scene.identity_id), besides=scene.id)
@@ -139,7 +139,8 @@ async def change_scene(
     return scene, edit(scene, columns(draft, without=REFERENCES) | references)
 
 
-async def _locked(tx: Transaction, reference: str) -> Scene:
+async def lock_scene(tx: Transaction, reference: str) -> Scene:
+    """By id or name, its row held until the transaction ends. Raises RejectedError (`not_found`)."""
     found = await find_scene(tx, reference)
 
     async def lock(scene_id: str) -> Scene | None:
