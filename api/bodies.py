@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUndefined
 
-from models.enums import AssetKind, SceneStatus
+from domain.freshness import FRESH_STEPS
+from models.enums import AssetKind, SceneStatus, Step
 from models.inputs import IdentityDraft, Paging, ProjectDraft, Reference, SceneDraft
 
 
@@ -116,9 +117,11 @@ class IdentityTestBody(BaseModel):
 
 
 class GenerateBody(BaseModel):
-    """Nothing is to be said yet: the scene says it all."""
+    """`fresh` are steps to make anew, with what depends on them, although they are stored."""
 
-    model_config = _config()
+    model_config = _config(fresh=["image"])
+
+    fresh: Annotated[list[Step], Field(max_length=len(FRESH_STEPS))] = []
 
 
 class IdentityQuery(Paging):

@@ -25,9 +25,10 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: an API key's id, or LOCAL where no key is needed."""
+    """Who asks: an API key's id and name, or LOCAL for both where no key is needed."""
 
     owner: str
+    name: str = LOCAL
 
 
 def needs(scope: ApiScope) -> dict[str, Any]:
@@ -103,7 +104,7 @@ async def _admit(request: Request, services: Services, scope: ApiScope | None) -
     await services.spend(f"key {key.id}")
     if scope not in key.scopes:
         raise ApiError(403, "forbidden", f"this API key does not have the scope {scope}")
-    return Caller(key.id)
+    return Caller(key.id, key.name)
 
 
 async def _admit_without_key(request: Request, services: Services, peer: str) -> None:

@@ -1,6 +1,7 @@
 """`starter.py scene generate|status|logs|cancel`: running a scene, watching it, stopping it."""
 
 import asyncio
+import getpass
 from typing import Annotated
 
 import typer
@@ -12,10 +13,12 @@ from cli import outcome as outcomes
 from cli.follow import follow, unanswered
 from cli.outcome import Outcome, outcome_document, print_result, print_status
 from cli.output import AsJson, Exit, console, errors, note, print_json, run, say
+from cli.plan import Fresh
 from cli.scenes import Reference
 from cli.session import Session, session
 from models.enums import SceneStatus
 from models.tables import Scene
+from runtime.catalog.takes import check_start
 from runtime.launching import Run, SceneHandle, cancel_scene, look, newest_run, scene_handle, start_or_attach
 from runtime.temporal import ui_link
 
@@ -25,6 +28,7 @@ LOOK_AGAIN_S = 0.5
 
 def generate(
     reference: Reference,
+    fresh: Fresh = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +41,9 @@ def generate(
         async with session() as open_session:
             scene = await open_session.scene(reference)
             client = await open_session.temporal()
-            handle, joined = await start_or_attach(client, scene, open_session.settings.task_queue)
+            await check_start(open_session.database, open_session.settings, scene, fresh or ())
+            queue, user = open_session.settings.task_queue, _user()
+            handle, joined = await start_or_attach(client, scene, queue, fresh=fresh or (), started_by=user)
             told = errors if as_json else console
             _announce(told, open_session, client, scene, handle, joined=joined)
             if wait:
@@ -135,6 +141,14 @@ async def _followed(open_session: Session, client: Client, scene: Scene, handle:
         note(f"\nleft; the run goes on. To follow it again: {_how_to_follow(scene)}")
         note(f"to stop it: starter.py scene cancel {scene.name}")
         raise
+
+
+def _user() -> str | None:
+    """Who runs this command; None where the machine has no name for them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None
 
 
 def _how_to_follow(scene: Scene) -> str:

@@ -1,5 +1,6 @@
 """Starting, stopping and looking at scenes: what the command line and the HTTP API share."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.failures import user_message
 from domain.keys import workflow_id
-from models.enums import FailureCode, SceneStatus
+from domain.rejections import ConflictError
+from models.enums import FailureCode, SceneStatus, Step
 from models.messages import Failure, GenerateSceneInput, GenerateSceneResult
 from models.progress import SceneProgress
 from models.tables import Scene
@@ -65,25 +67,39 @@ class Run:
     pending: list[PendingActivity]
 
 
-async def start_scene(client: Client, scene: Scene, task_queue: str) -> SceneHandle:
-    """Start the scene's workflow, or attach to the run that is under way: a scene never runs twice at once."""
-    handle, _ = await start_or_attach(client, scene, task_queue)
+async def start_scene(
+    client: Client, scene: Scene, task_queue: str, *, fresh: Collection[Step] = (), started_by: str | None = None
+) -> SceneHandle:
+    """Start the scene's workflow, or attach to the run that is under way: a scene never runs twice at once.
+
+    `fresh` are steps to be made anew, `started_by` is kept with the take. Raises ConflictError when a step is to be
+    made anew while a run is under way: that run would not do it.
+    """
+    handle, _ = await start_or_attach(client, scene, task_queue, fresh=fresh, started_by=started_by)
     return handle
 
 
-async def start_or_attach(client: Client, scene: Scene, task_queue: str) -> tuple[SceneHandle, bool]:
+async def start_or_attach(
+    client: Client, scene: Scene, task_queue: str, *, fresh: Collection[Step] = (), started_by: str | None = None
+) -> tuple[SceneHandle, bool]:
     """As `start_scene`; the handle is of this very run, and True says that it had been under way already."""
+    request = GenerateSceneInput(
+        scene_id=scene.id, fresh=[step for step in Step if step in fresh], started_by=started_by
+    )
     try:
-        handle = await _start(client, scene, task_queue)
+        handle = await _start(client, scene, task_queue, request)
     except WorkflowAlreadyStartedError as running:
+        if fresh:
+            problem = f"a run of {scene.name!r} is under way, which makes nothing anew"
+            raise ConflictError("fresh", problem, "Wait for its end, or cancel it, then start again") from None
         return scene_handle(client, scene.id, running.run_id), True
     return scene_handle(client, scene.id, handle.first_execution_run_id), False
 
 
-async def _start(client: Client, scene: Scene, task_queue: str) -> SceneHandle:
+async def _start(client: Client, scene: Scene, task_queue: str, request: GenerateSceneInput) -> SceneHandle:
     return await client.start_workflow(
         GenerateSceneWorkflow.run,
-        GenerateSceneInput(scene_id=scene.id),
+        request,
         id=workflow_id(scene.id),
         task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

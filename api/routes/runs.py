@@ -20,11 +20,12 @@ from domain.keys import workflow_id
 from domain.ledger import total
 from domain.rejections import ConflictError, RejectedError
 from models.artifacts import ArtifactRef
-from models.enums import FailureCode, SceneStatus
+from models.enums import FailureCode, SceneStatus, Step
 from models.inputs import Reference
 from models.tables import Scene
 from runtime.catalog import idempotency
 from runtime.catalog.scenes import find_scene, get_scene
+from runtime.catalog.takes import check_start
 from runtime.launching import cancel_scene, newest_run, start_or_attach
 from runtime.temporal import ui_link
 from store.ledger import LedgerFilter
@@ -68,16 +69,20 @@ async def generate(
         Header(min_length=1, max_length=128, description="A repetition with the same key gets the first answer."),
     ] = None,
 ) -> Response:
-    """Start a run, or join the one under way. The same `Idempotency-Key` with another request is refused."""
+    """Start a run, or join the one under way: refused (409) where a step is to be made anew, which that one would not.
+
+    The same `Idempotency-Key` with another request is refused.
+    """
     scene = await get_scene(services.database, reference)
+    fresh, caller = body.fresh if body else [], caller_of(request)
 
     async def start() -> StartedView:
-        return await _start(services, scene)
+        return await _start(services, scene, fresh, caller.name)
 
     if idempotency_key is None:
         return _accepted((await start()).model_dump(mode="json", by_alias=True))
     once = idempotency.Request(
-        owner=caller_of(request).owner,
+        owner=caller.owner,
         key=idempotency_key,
         line=f"POST /api/scenes/{scene.id}/generate",
         body_sha256=hashlib.sha256(await request.body()).hexdigest(),
@@ -157,9 +162,10 @@ async def jobs(services: Given, scene: Annotated[Reference, Query(description="I
     return JobsView(items=[JobView.of(row) for row in rows], costs=CostsView.model_validate(costs))
 
 
-async def _start(services: Services, scene: Scene) -> StartedView:
-    client = await services.temporal()
-    handle, joined = await start_or_attach(client, scene, services.settings.task_queue)
+async def _start(services: Services, scene: Scene, fresh: list[Step], started_by: str) -> StartedView:
+    await check_start(services.database, services.settings, scene, fresh)
+    client, queue = await services.temporal(), services.settings.task_queue
+    handle, joined = await start_or_attach(client, scene, queue, fresh=fresh, started_by=started_by)
     return StartedView(
         workflow_id=handle.id,
         run_id=handle.run_id or "",
