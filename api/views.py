@@ -102,6 +102,7 @@ class ProjectView(View):
     display_name: str
     description: str | None
     budget_usd: str | None
+    approval: bool
     scene_count: int
     costs: CostsView
     budget: BudgetView | None
@@ -148,7 +149,8 @@ class FailureView(View):
 class SceneView(View):
     """What is to be filmed, and what became of it; `version` is the ETag and counts edits, not runs.
 
-    `budgetUsd` is the scene's own; `budget` the one that applies, which may be that of the settings.
+    `budgetUsd` is the scene's own; `budget` the one that applies, which may be that of the settings. `currentTake` is
+    the number of the take whose film this is.
     """
 
     id: str
@@ -171,6 +173,7 @@ class SceneView(View):
     seed: int | None
     generation_mode: GenerationMode | None
     budget_usd: str | None
+    approval: bool | None
     costs: CostsView
     budget: BudgetView | None
     version: int
@@ -201,6 +204,7 @@ class SceneView(View):
     speech_duration_s: float | None
     film_duration_s: float | None
     artifacts: dict[str, ArtifactView | list[ArtifactView]]
+    current_take: int | None
 
     @classmethod
     def of(cls, row: Scene, money: SceneMoney) -> Self:

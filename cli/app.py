@@ -22,6 +22,7 @@ from cli import (
     runs,
     scenes,
     system_settings,
+    takes,
     temporal,
 )
 from cli.output import AsJson, run
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (plan.plan, runs.generate, runs.status, logs.logs, runs.cancel):
+for command in (plan.plan, runs.generate, runs.status, logs.logs, runs.cancel, takes.takes, takes.use, takes.diff):
     scenes.app.command(command.__name__)(command)
 scenes.app.command("import")(portable.bring_scenes)
 identities.app.command("test")(identity_checks.check)

@@ -74,7 +74,7 @@ def print_scene(record: SceneRecord) -> None:
     print_facts(money_facts(record.money.costs, record.money.budget))
     if scene.artifacts:
         say("\nARTIFACTS", "bold")
-        print_table(("WHAT", "KEY", "TYPE", "BYTES", "LENGTH"), _artifact_rows(scene.artifacts))
+        print_table(("WHAT", "KEY", "TYPE", "BYTES", "LENGTH"), artifact_rows(scene.artifacts))
     if record.jobs:
         say("\nPURCHASES", "bold")
         print_jobs(record.jobs)
@@ -127,9 +127,16 @@ def _written(record: SceneRecord) -> list[tuple[str, object]]:
         ("headshot", headshot or (scene.headshot_url and without_query(scene.headshot_url))),
         ("own voice", scene.voice_id),
         ("seed asked", scene.seed),
+        ("approval", _approval(record)),
         ("project", record.project and f"{record.project.name}, as number {scene.position}"),
         ("created", clock(scene.created_at)),
     ]
+
+
+def _approval(record: SceneRecord) -> str | None:
+    if record.scene.approval is None:
+        return "as its project: asked for" if record.project and record.project.approval else None
+    return "asked for" if record.scene.approval else "not asked for"
 
 
 def _made(scene: Scene) -> list[tuple[str, object]]:
@@ -153,13 +160,15 @@ def _made(scene: Scene) -> list[tuple[str, object]]:
         ("sync mode", scene.sync_mode),
         ("speech length", scene.speech_duration_s and f"{scene.speech_duration_s:.3f} s"),
         ("film length", scene.film_duration_s and f"{scene.film_duration_s:.3f} s"),
+        ("take", scene.current_take),
         ("run", scene.run_id),
         ("started", clock(scene.started_at)),
         ("ended", clock(scene.ended_at)),
     ]
 
 
-def _artifact_rows(artifacts: dict[str, Any]) -> list[tuple[object, ...]]:
+def artifact_rows(artifacts: dict[str, Any]) -> list[tuple[object, ...]]:
+    """One line an artifact: what it is, key, type, bytes, length."""
     named = [(name, value) for name, value in artifacts.items() if name != "clips"]
     named += [(f"clip {number}", value) for number, value in enumerate(artifacts.get("clips", []), 1)]
     refs = [(name, ArtifactRef.model_validate(value)) for name, value in named]

@@ -7,17 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from activities.workshop import Workshop
-from cli.films import film_of
+from cli.films import Place, film_of, place_of
 from cli.inputs import changes_of, draft_of, text_of
 from cli.options import FieldsFile, IfVersion, Reset, SceneOptions, taking
 from cli.output import AsJson, print_json, print_table, run, say
 from cli.scene_view import SceneRecord, list_document, list_row, print_scene, scene_document
 from cli.session import Session, everything, session
+from cli.take_view import print_take, take_document
 from models.enums import SceneStatus
 from models.inputs import SceneDraft
 from models.tables import Scene
 from runtime.catalog.costs import money_of_scenes
 from runtime.catalog.scenes import SceneQuery, add_scene, delete_scene, list_scenes, patch_scene
+from runtime.catalog.takes import SceneTake, get_take
 
 app = typer.Typer(help="What is to be filmed, and filming it.", no_args_is_help=True)
 
@@ -123,8 +125,15 @@ def list_all(
 
 
 @app.command("show")
-def show(reference: Reference, as_json: AsJson = False) -> None:
+def show(
+    reference: Reference,
+    take: Annotated[int | None, typer.Option(metavar="N", help="What this take was made of, and what it made.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Everything recorded of one scene: mode, voice, models, prompts, lengths, artifacts, purchases, failure."""
+    if take is not None:
+        _show_take(reference, take, as_json=as_json)
+        return
 
     async def work() -> SceneRecord:
         async with session() as open_session:
@@ -135,6 +144,19 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
         print_json(scene_document(record))
     else:
         print_scene(record)
+
+
+def _show_take(reference: str, number: int, *, as_json: bool) -> None:
+    async def work() -> tuple[SceneTake, Place]:
+        async with session() as open_session:
+            chosen = await get_take(open_session.database, reference, number)
+            return chosen, place_of(open_session.settings, chosen.take.artifacts["film"]["key"])
+
+    chosen, film = run(work(), as_json=as_json)
+    if as_json:
+        print_json(take_document(chosen, film))
+    else:
+        print_take(chosen, film)
 
 
 async def record_of(open_session: Session, scene: Scene) -> SceneRecord:
