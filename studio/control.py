@@ -51,6 +51,12 @@ class LoraInput(Strict):
     version: int
 
 
+class VarietyInput(Strict):
+    """POST /control/variety: whether equal requests get different files, as at the vendors."""
+
+    on: bool
+
+
 def _wrong(problem: object) -> Response:
     return JSONResponse({"detail": problem}, 400)
 
@@ -73,6 +79,7 @@ class Control:
             Route("/control/jobs", self.jobs, methods=["GET"]),
             Route("/control/account", self.account, methods=["POST"]),
             Route("/control/lora", self.lora, methods=["POST"]),
+            Route("/control/variety", self.variety, methods=["POST"]),
             Route("/control/reset", self.reset, methods=["POST"]),
         ]
 
@@ -140,6 +147,14 @@ class Control:
         if not isinstance(body, BaseModel):
             return _wrong(body)
         self._context.store.save_setting(f"lora.{body.name}", body.version)
+        return JSONResponse({"ok": True})
+
+    async def variety(self, request: Request) -> Response:
+        """Makes every job's output its own from now on, or the same for the same request again."""
+        body = parse(VarietyInput, await request.body())
+        if not isinstance(body, BaseModel):
+            return _wrong(body)
+        self._context.store.save_setting("variety", body.on)
         return JSONResponse({"ok": True})
 
     async def reset(self, request: Request) -> Response:

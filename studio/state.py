@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.variety import marked
+
 JsonObject = dict[str, Any]
 
 OPEN_STATES = frozenset({"queued", "running"})
@@ -153,7 +155,9 @@ class Store:
         return self._blobs / digest
 
     def put_output(self, name: str, data: bytes, media_type: str, job_id: str) -> Output:
-        """Keeps an output file under a public name."""
+        """Keeps an output file under a public name; with the setting `variety` no two jobs' are the same."""
+        if self.settings.get("variety") and job_id:
+            data = marked(data, media_type, job_id)
         output = Output(name, self.put_blob(data), media_type, job_id, len(data))
         self.outputs[name] = output
         self._db.execute(
