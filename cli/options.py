@@ -17,6 +17,9 @@ Reset = Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Give thi
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="USD", help="The most that may be bought, such as 2.50; none: no cap.")
 ]
+Approval = Annotated[
+    bool | None, typer.Option("--approval/--no-approval", help="A person approves the picture before video is bought.")
+]
 
 
 class IdentityOptions:
@@ -63,6 +66,7 @@ class SceneOptions:
     voice_id: Annotated[str | None, typer.Option(help="ElevenLabs voice id, before the identity's.")]
     seed: Annotated[int | None, typer.Option(help="Makes the picture repeatable.")]
     budget_usd: Budget
+    approval: Approval
 
 
 class ProjectOptions:
@@ -72,6 +76,7 @@ class ProjectOptions:
     display_name: Annotated[str | None, typer.Option(help="The name that people read.")]
     description: Annotated[str | None, typer.Option(help="For people only.")]
     budget_usd: Budget
+    approval: Approval
 
 
 def taking(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

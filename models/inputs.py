@@ -80,6 +80,7 @@ class SceneDraft(Draft):
     """A scene to create. `identity` and `project` are ids or names, `headshot` an asset's id or a web address.
 
     For the command line alone `headshot` may be a file on this machine too. `budget_usd` caps what all of its runs buy.
+    `approval`: a person approves the picture before video is bought; without a word, the project's says.
     """
 
     name: Slug
@@ -99,15 +100,17 @@ class SceneDraft(Draft):
     voice_id: VoiceId | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
     budget_usd: BudgetUsd = None
+    approval: StrictBool | None = None
 
 
 class ProjectDraft(Draft):
-    """A project to create; `budget_usd` caps what its scenes buy together."""
+    """A project to create; `budget_usd` caps what its scenes buy together, `approval` is for those that do not say."""
 
     name: Slug
     display_name: Annotated[Line, Field(min_length=1)]
     description: Words | None = None
     budget_usd: BudgetUsd = None
+    approval: StrictBool = False
 
 
 class AssetDraft(Draft):
