@@ -1,5 +1,6 @@
 """Names that must come out the same every time: purchase keys, object keys, ids."""
 
+import json
 import re
 
 from models.enums import Step
@@ -13,9 +14,19 @@ def job_key(scene_id: str, step: Step, take: int, clip: int | None = None) -> st
     return f"{scene_id}-{step}-{take}" if clip is None else f"{scene_id}-{step}-{clip}-{take}"
 
 
+ARTIFACTS = "artifacts/"
+_OBJECT_KEY = re.compile(rb"artifacts/[0-9a-f]{2}/[0-9a-f]{64}(?:\.[A-Za-z0-9]+)?")
+
+
 def artifact_key(sha256: str, extension: str) -> str:
     """Where an object stands: by content, so that the same bytes have the same key; `extension` comes with its dot."""
-    return f"artifacts/{sha256[:2]}/{sha256}{extension}"
+    return f"{ARTIFACTS}{sha256[:2]}/{sha256}{extension}"
+
+
+def object_keys(held: object) -> set[str]:
+    """The keys of `artifact_key` that stand anywhere in a value: text, bytes, or a document of any depth."""
+    text = held if isinstance(held, bytes) else json.dumps(held).encode()
+    return {found.decode() for found in _OBJECT_KEY.findall(text)}
 
 
 def workflow_id(scene_id: str) -> str:

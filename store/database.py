@@ -21,6 +21,7 @@ from store.ledger import LedgerRepository
 from store.logs import LogRepository
 from store.plans import PlanRepository
 from store.projects import ProjectRepository
+from store.references import ReferenceRepository
 from store.scenes import SceneRepository
 from store.takes import ApprovalRepository, TakeRepository
 
@@ -49,6 +50,7 @@ class Transaction:
     approvals: ApprovalRepository
     ledger: LedgerRepository
     plans: PlanRepository
+    references: ReferenceRepository
     logs: LogRepository
     settings: SettingRepository
     api_keys: ApiKeyRepository
@@ -83,6 +85,7 @@ class Database:
                 approvals=ApprovalRepository(session),
                 ledger=LedgerRepository(session),
                 plans=PlanRepository(session),
+                references=ReferenceRepository(session),
                 logs=LogRepository(session),
                 settings=SettingRepository(session),
                 api_keys=ApiKeyRepository(session),

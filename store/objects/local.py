@@ -14,15 +14,16 @@ import time
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from store.objects.files import copy_hashed, run_stoppable, sync_file, sync_folder, written_whole
+from store.objects.files import Stopped, copy_hashed, run_stoppable, sync_file, sync_folder, written_whole
 from store.objects.port import (
+    ListedObject,
     ObjectConflict,
     ObjectDamaged,
     ObjectMissing,
@@ -90,6 +91,10 @@ class LocalObjectStore:
         """See `ObjectStore.delete`."""
         check_key(key)
         await run_stoppable(lambda _: self._delete(key))
+
+    async def list_objects(self, prefix: str) -> list[ListedObject]:
+        """See `ObjectStore.list_objects`; reads what stands beside each object, since folders are named by hashes."""
+        return await run_stoppable(lambda stop: self._list(prefix, stop))
 
     def sign(self, key: str, *, expires: timedelta) -> str:
         """See `ObjectStore.sign`; the URL serves GET and HEAD."""
@@ -179,6 +184,21 @@ class LocalObjectStore:
             except FileNotFoundError:
                 return
             shutil.rmtree(removed, ignore_errors=True)
+
+    def _list(self, prefix: str, stop: threading.Event) -> list[ListedObject]:
+        found: list[ListedObject] = []
+        with _translated():
+            for meta in self._objects.glob("*/*/meta.json"):
+                if stop.is_set():
+                    raise Stopped
+                try:
+                    key = json.loads(meta.read_bytes())["key"]
+                    content = self.path_of(key).stat()
+                except FileNotFoundError:
+                    continue  # removed meanwhile
+                if key.startswith(prefix):
+                    found.append(ListedObject(key, content.st_size, datetime.fromtimestamp(content.st_mtime, UTC)))
+        return sorted(found, key=lambda listed: listed.key)
 
     def _check(self) -> str:
         with _translated():

@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -50,6 +50,15 @@ class StoredObject:
     media_type: str
 
 
+@dataclass(frozen=True)
+class ListedObject:
+    """One entry of a listing: `size` in bytes; `stored_at` is when its content was last written, in UTC."""
+
+    key: str
+    size: int
+    stored_at: datetime
+
+
 class ObjectStore(Protocol):
     """Where media is kept. Every call may raise `StoreError`, and `ValueError` for a key that `check_key` refuses."""
 
@@ -70,6 +79,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the object; no error when there is none."""
+        ...
+
+    async def list_objects(self, prefix: str) -> list[ListedObject]:
+        """All objects whose keys start with `prefix`, by key; what is written or removed meanwhile may be missing."""
         ...
 
     def sign(self, key: str, *, expires: timedelta) -> str:

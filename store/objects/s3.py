@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from store.objects.files import Readable, Stopped, copy_hashed, run_stoppable, written_whole
 from store.objects.port import (
+    ListedObject,
     ObjectConflict,
     ObjectDamaged,
     ObjectMissing,
@@ -114,6 +115,10 @@ class S3ObjectStore:
         """See `ObjectStore.delete`."""
         check_key(key)
         await run_stoppable(lambda _: self._delete(key))
+
+    async def list_objects(self, prefix: str) -> list[ListedObject]:
+        """See `ObjectStore.list_objects`; one request for each thousand."""
+        return await run_stoppable(lambda stop: self._list(prefix, stop))
 
     def sign(self, key: str, *, expires: timedelta) -> str:
         """See `ObjectStore.sign`; the URL serves GET only, since the method is part of the signature."""
@@ -206,6 +211,16 @@ class S3ObjectStore:
     def _delete(self, key: str) -> None:
         with _translated(f"delete {key}"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def _list(self, prefix: str, stop: threading.Event) -> list[ListedObject]:
+        found: list[ListedObject] = []
+        with _translated(f"list {prefix}"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                if stop.is_set():
+                    raise Stopped
+                entries = cast("list[dict[str, Any]]", page.get("Contents", []))  # the stubs know no field for sure
+                found += [ListedObject(entry["Key"], entry["Size"], entry["LastModified"]) for entry in entries]
+        return sorted(found, key=lambda listed: listed.key)
 
     def _check(self) -> str:
         key = f"devatar-check/{uuid.uuid4().hex}"  # a key of its own: R2 takes one write per second and key

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -102,6 +102,19 @@ async def test_delete_frees_the_key(store: ObjectStore, tmp_path: Path) -> None:
     found = await store.stat("k.bin")
     assert found is not None
     assert found.sha256 == digest_of(b"two")
+
+
+async def test_listing(store: ObjectStore, tmp_path: Path) -> None:
+    """What stands under a prefix is listed by key, with its size and when it was written; the rest is not."""
+    for key in ("a/2.mp4", "a/ü 1.mp4", "ab/3.mp4", "b/4.mp4"):
+        await put_bytes(store, tmp_path, key.encode(), key)
+    listed = await store.list_objects("a/")
+    assert [(each.key, each.size) for each in listed] == [("a/2.mp4", 7), ("a/ü 1.mp4", 10)]
+    assert all(abs(datetime.now(UTC) - each.stored_at) < timedelta(minutes=1) for each in listed)
+    assert [each.key for each in await store.list_objects("a")] == ["a/2.mp4", "a/ü 1.mp4", "ab/3.mp4"]
+    await store.delete("a/2.mp4")
+    assert [each.key for each in await store.list_objects("a/")] == ["a/ü 1.mp4"]
+    assert await store.list_objects("nothing/") == []
 
 
 async def test_signed_url_serves_ranges(store: ObjectStore, tmp_path: Path) -> None:
