@@ -1,10 +1,13 @@
 """What goes into and comes out of checking a picture, and of asking a person whether it is good enough."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from models.artifacts import ArtifactRef
 from models.base import Message
 from models.enums import ApprovalDecision
+from models.inputs import Line, Reference, Words, storable
 from models.messages import RunRef
 from models.scene import ClipPlan, ImagePlan, ScenePlan
 
@@ -41,14 +44,19 @@ class ApprovalQuestion(Message):
 class ApprovalAnswer(Message):
     """The input of the Updates `approve`, `reject` and `redraw`. `token` is the picture's sha256, `by` who answers.
 
-    `reason` goes with a rejection; `seed` and `prompt` are what to change for another picture.
+    `reason` goes with a rejection; `seed` and `prompt` are what to change for another picture, as in the scene.
     """
 
-    token: str
-    by: str = Field(min_length=1)
-    reason: str | None = None
+    token: Reference
+    by: Annotated[Line, Field(min_length=1)]
+    reason: Words | None = None
     seed: int | None = Field(default=None, ge=0, lt=2**63)
-    prompt: str | None = None
+    prompt: Words | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        return storable(value)
 
 
 class RecordDecisionInput(Message):

@@ -21,6 +21,13 @@ def is_storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def storable(value: object) -> object:
+    """The value. Raises ValueError: PostgreSQL keeps no NUL, and nothing keeps half of a surrogate pair."""
+    if isinstance(value, str) and not is_storable(value):
+        raise ValueError("must not hold NUL characters or lone surrogates")
+    return value
+
+
 def _is_web_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
@@ -38,10 +45,7 @@ class Draft(BaseModel):
     @field_validator("*")
     @classmethod
     def _can_be_stored(cls, value: object) -> object:
-        """PostgreSQL keeps no NUL, and nothing keeps half of a surrogate pair."""
-        if isinstance(value, str) and not is_storable(value):
-            raise ValueError("must not hold NUL characters or lone surrogates")
-        return value
+        return storable(value)
 
 
 class Paging(Draft):

@@ -1,11 +1,13 @@
 """Takes and approvals in the database."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.enums import ApprovalDecision
-from models.tables import now
+from models.enums import ApprovalDecision, SceneStatus
+from models.tables import Scene, now
 from models.take_tables import Approval, Take
 
 
@@ -65,6 +67,18 @@ class ApprovalRepository:
         """The question of a round of a run."""
         query = select(Approval).where(col(Approval.run_id) == run_id, col(Approval.round) == number)
         return (await self._session.exec(query)).first()
+
+    async def waiting(self, scene_ids: Collection[str] | None = None) -> dict[str, Approval]:
+        """The open questions of runs under way, by scene: of these scenes, or of all."""
+        query = (
+            select(Approval)
+            .join(Scene, col(Scene.id) == col(Approval.scene_id))
+            .where(col(Scene.status) == SceneStatus.GENERATING, col(Scene.run_id) == col(Approval.run_id))
+            .where(col(Approval.decision).is_(None))
+        )
+        if scene_ids is not None:
+            query = query.where(col(Approval.scene_id).in_(scene_ids))
+        return {row.scene_id: row for row in (await self._session.exec(query)).all()}
 
     async def newest(self, scene_id: str) -> Approval | None:
         """The scene's latest question, answered or not."""

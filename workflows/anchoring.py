@@ -6,9 +6,10 @@ from temporalio.exceptions import ActivityError
 from domain.fingerprints import fingerprint
 from domain.identity_check import next_seed
 from domain.orders import image_request
-from models.approving import ApprovalAnswer, AskApprovalInput, CheckFaceInput
+from models.approving import ApprovalAnswer, ApprovalQuestion, AskApprovalInput, CheckFaceInput
 from models.artifacts import ArtifactRef
 from models.enums import ApprovalDecision, FacePolicy, FaceVerdict, FailureCode, Provider, Step
+from models.faces import FacePlan
 from models.messages import PrepareHeadshotInput, RunRef, SubmitImageInput, ValidateAnchorInput
 from models.requests import Lora
 from models.scene import ClipPlan, ImagePlan, ScenePlan
@@ -66,15 +67,8 @@ class Anchoring:
             return anchor
         asked = fingerprint(Provider.FAL, image_request(plan, drawing.image, drawing.lora)) + fresh
         for retry in range(plan.face.retries + 1):
-            order = CheckFaceInput(
-                run=self._run,
-                picture=anchor.picture,
-                identity_id=plan.identity_id,
-                threshold=plan.face.threshold,
-            )
-            check = await call(policies.CHECK_FACE, order, "identity check")
-            anchor = anchor.model_copy(update={"face": check})
-            if check.verdict is FaceVerdict.PASSED:
+            anchor = await self._checked(plan, plan.face, anchor)
+            if anchor.face is not None and anchor.face.verdict is FaceVerdict.PASSED:
                 return anchor
             if retry == plan.face.retries:
                 break
@@ -87,6 +81,13 @@ class Anchoring:
         if plan.face.policy is FacePolicy.FAIL:
             raise mismatch(anchor)
         return anchor
+
+    async def _checked(self, plan: ScenePlan, face: FacePlan, anchor: Anchor) -> Anchor:
+        order = CheckFaceInput(
+            run=self._run, picture=anchor.picture, identity_id=plan.identity_id, threshold=face.threshold
+        )
+        check = await call(policies.CHECK_FACE, order, "identity check")
+        return anchor.model_copy(update={"face": check})
 
     async def _draw(self, plan: ScenePlan, drawing: Drawing, fresh: str = "") -> Anchor:
         image, lora = drawing.image, drawing.lora
@@ -106,46 +107,69 @@ class Anchoring:
         clip_plan: ClipPlan,
         anchor: Anchor,
         speech: ArtifactRef,
-    ) -> Anchor:
-        """The picture that a person wants filmed, where somebody is to be asked."""
+    ) -> tuple[ScenePlan, Anchor]:
+        """The picture that a person wants filmed, where somebody is to be asked, and the plan that it was made by."""
         approval = plan.approval or anchor.doubt(plan.face)
         if approval is None:
             self._board.skipped(Step.APPROVAL, "nobody is to be asked")
-            return anchor
+            return plan, anchor
         plan = plan.model_copy(update={"approval": approval})
         with self._board.step(Step.APPROVAL, "a person's approval"):
             while True:
                 self._approvals.round += 1
-                order = AskApprovalInput(
-                    run=self._run,
-                    round=self._approvals.round,
-                    plan=plan,
-                    clip_plan=clip_plan,
-                    picture=anchor.picture,
-                    speech=speech,
-                    face_score=anchor.score,
-                    note=anchor.note,
-                )
-                question = await call(policies.ASK_APPROVAL, order, "the question")
+                question = await self._ask(plan, clip_plan, anchor, speech)
                 if not question.needed:
                     self._board.skipped(Step.APPROVAL, "no video is left to buy")
-                    return anchor
+                    return plan, anchor
                 self._board.asks(anchor.picture, question.price_micros, anchor.note)
-                decision, answer = await self._approvals.answer_to(anchor.picture.sha256, approval)
-                if decision is ApprovalDecision.REDRAWN and isinstance(prepared, Drawing):
-                    answer = self._with_seed(answer, prepared)
-                recorded = await self._approvals.record(decision, answer)
-                if decision is ApprovalDecision.APPROVED:
+                drawing = prepared if isinstance(prepared, Drawing) else None
+                decision, answer = await self._approvals.answer_to(
+                    anchor.picture.sha256, approval, can_redraw=drawing is not None, drawn_with=anchor.seed
+                )
+                self._board.asks_no_more()
+                if decision is not ApprovalDecision.REDRAWN or drawing is None:
+                    await self._approvals.record(decision, answer)
+                    if decision is not ApprovalDecision.APPROVED:
+                        raise not_approved(decision, answer)
                     self._board.detail(Step.APPROVAL, f"by {answer.by}")
-                    return anchor
-                if decision is not ApprovalDecision.REDRAWN or isinstance(prepared, Anchor) or recorded.image is None:
-                    raise not_approved(decision, answer)
-                prepared = prepared.model_copy(update={"image": recorded.image})
-                token = f"{self._run.run_id}-{self._approvals.round}"
-                anchor = await self._draw(plan, prepared, token)
+                    return plan, anchor
+                plan, prepared, anchor = await self._redrawn(plan, drawing, answer)
+
+    async def _ask(self, plan: ScenePlan, clip_plan: ClipPlan, anchor: Anchor, speech: ArtifactRef) -> ApprovalQuestion:
+        order = AskApprovalInput(
+            run=self._run,
+            round=self._approvals.round,
+            plan=plan,
+            clip_plan=clip_plan,
+            picture=anchor.picture,
+            speech=speech,
+            face_score=anchor.score,
+            note=anchor.note,
+        )
+        return await call(policies.ASK_APPROVAL, order, "the question")
+
+    async def _redrawn(
+        self, plan: ScenePlan, drawing: Drawing, answer: ApprovalAnswer
+    ) -> tuple[ScenePlan, Drawing, Anchor]:
+        """Another picture as a person asked for it; its face is checked too, but that decides nothing any more."""
+        answer = self._with_seed(answer, drawing)
+        recorded = await self._approvals.record(ApprovalDecision.REDRAWN, answer)
+        if recorded.image is None:
+            changed = answer.model_copy(update={"reason": "its scene needs no drawn picture any more"})
+            raise not_approved(ApprovalDecision.REDRAWN, changed)
+        drawing = drawing.model_copy(update={"image": recorded.image})
+        wished = {
+            name: value for name, value in (("seed", answer.seed), ("prompt", answer.prompt)) if value is not None
+        }
+        inputs = plan.inputs | {"scene": plan.inputs.get("scene", {}) | wished}
+        plan = plan.model_copy(update={"image": recorded.image, "inputs": inputs})
+        anchor = await self._draw(plan, drawing, f"{self._run.run_id}-{self._approvals.round}")
+        if plan.face is not None:
+            anchor = await self._checked(plan, plan.face, anchor)
+        return plan, drawing, anchor
 
     def _with_seed(self, answer: ApprovalAnswer, drawing: Drawing) -> ApprovalAnswer:
         """Where the scene pins a seed and no other is given, one at random: the same would draw the same picture."""
-        if answer.seed is not None or drawing.image.seed is None or answer.prompt:
+        if answer.seed is not None or drawing.image.seed is None or answer.prompt is not None:
             return answer
         return answer.model_copy(update={"seed": workflow.random().randrange(2**31)})

@@ -24,47 +24,71 @@ class Approvals:
     def __init__(self, run: RunRef) -> None:
         self._run = run
         self._token: str | None = None
-        self._taken: tuple[ApprovalDecision, ApprovalAnswer] | None = None
+        self._drawn_with: int | None = None
+        self._can_redraw = False
+        self._said: dict[str, tuple[ApprovalDecision, ApprovalAnswer]] = {}
         self._recorded: dict[int, DecisionRecorded] = {}
+        self._over = False
         self.round = 0
 
-    def check(self, answer: ApprovalAnswer) -> None:
-        """Raises ApplicationError for an answer that comes twice, late, to another picture or after a cancel."""
+    def check(self, answer: ApprovalAnswer, *, redraw: bool = False) -> None:
+        """Raises ApplicationError for an answer that comes twice, late, to another picture or after a cancel.
+
+        And for the wish for another picture where that is not possible.
+        """
         if workflow.cancellation_reason() is not None:
             raise _refused("the run was canceled")
+        if answer.token in self._said:
+            decision, first = self._said[answer.token]
+            raise _refused(f"that picture was {decision} by {first.by} already")
         if self._token is None:
             raise _refused("no picture waits for approval now")
         if answer.token != self._token:
             raise _refused(f"another picture waits now: {self._token}")
-        if self._taken is not None:
-            raise _refused(f"it was {self._taken[0]} by {self._taken[1].by} already")
+        if redraw and not self._can_redraw:
+            raise _refused("a headshot is filmed as it is. Reject it, give the scene another one and generate again")
+        if redraw and answer.prompt is None and answer.seed is not None and answer.seed == self._drawn_with:
+            raise _refused(f"seed {answer.seed} drew this very picture. Give another, or none")
 
     async def take(self, decision: ApprovalDecision, answer: ApprovalAnswer) -> DecisionRecorded:
-        """Take an answer that `check` let pass; returns when it is kept in the database."""
+        """Take an answer that `check` let pass; returns when it is kept in the database.
+
+        Raises ApplicationError when the run ends before.
+        """
         asked = self.round
-        self._taken = (decision, answer)
-        await workflow.wait_condition(lambda: asked in self._recorded)
+        self._said[answer.token] = (decision, answer)
+        await workflow.wait_condition(lambda: asked in self._recorded or self._over)
+        if asked not in self._recorded:
+            raise _refused("the run ended before it was kept")
         return self._recorded[asked]
 
-    async def answer_to(self, token: str, plan: ApprovalPlan) -> tuple[ApprovalDecision, ApprovalAnswer]:
-        """Wait for a person as long as the plan allows, for weeks if need be."""
-        self._token, self._taken = token, None
+    async def answer_to(
+        self, token: str, plan: ApprovalPlan, *, can_redraw: bool, drawn_with: int | None
+    ) -> tuple[ApprovalDecision, ApprovalAnswer]:
+        """Wait for a person as long as the plan allows, for weeks if need be; `drawn_with` is the picture's seed."""
+        self._token, self._can_redraw, self._drawn_with = token, can_redraw, drawn_with
+        self._said.pop(token, None)  # the same picture again is a new question
         expires = None if plan.expires_s is None else timedelta(seconds=plan.expires_s)
         try:
             with suppress(TimeoutError, asyncio.TimeoutError):
-                await workflow.wait_condition(lambda: self._taken is not None, timeout=expires)
-            self._taken = self._taken or _expired(token, plan)
-            return self._taken
+                await workflow.wait_condition(lambda: token in self._said, timeout=expires)
         except asyncio.CancelledError:
-            self._token = None
+            self._over = True
             raise
+        return self._said.setdefault(token, _expired(token, plan))
 
     async def record(self, decision: ApprovalDecision, answer: ApprovalAnswer) -> DecisionRecorded:
-        """Keep who decided what, and when."""
+        """Keep who decided what, and when. A cancel that comes meanwhile ends the run before it buys more."""
         order = RecordDecisionInput(run=self._run, round=self.round, decision=decision, answer=answer)
-        recorded = await execute(RECORD_DECISION, order, f"{decision} by {answer.by}")
-        self._recorded[self.round] = recorded
         self._token = None
+        try:
+            recorded = await execute(RECORD_DECISION, order, f"{decision} by {answer.by}")
+        except BaseException:
+            self._over = True
+            raise
+        self._recorded[self.round] = recorded
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError("canceled while the decision was recorded")
         return recorded
 
 

@@ -49,8 +49,6 @@ class Board:
             raise
         state = StepState.DONE if self.of(step).state is StepState.RUNNING else self.of(step).state
         self._set(step, state=state, ended_at=workflow.now(), waiting_for=None)
-        if step is Step.APPROVAL:
-            self._change(approval=None)
 
     def waits(self, step: Step, purchase: str, reason: str | None) -> None:
         """Why a purchase of a running step cannot go on; None when it goes on again."""
@@ -66,6 +64,11 @@ class Board:
         self._change(approval=question)
         waiting_for = f"approval of the picture; {dollars(price_micros)} left to buy{note}"
         self._set(Step.APPROVAL, waiting_for=waiting_for)
+
+    def asks_no_more(self) -> None:
+        """The answer is there."""
+        self._change(approval=None)
+        self._set(Step.APPROVAL, waiting_for=self._usual.get(Step.APPROVAL))
 
     def bought(self, step: Step, results: list[PurchaseResult], detail: str) -> None:
         """What a step cost this run, on top of what it cost before; `reused` when nothing of it was bought."""
@@ -84,7 +87,7 @@ class Board:
 
     def ended(self, status: SceneStatus, failure: Failure | None = None) -> None:
         """The run is over."""
-        self._change(status=status, failure=failure)
+        self._change(status=status, failure=failure, approval=None)
         if failure is not None:
             self._search(failure=failure.code)
 

@@ -99,7 +99,7 @@ class GenerateSceneWorkflow:
 
     @redraw.validator
     def _may_redraw(self, answer: ApprovalAnswer) -> None:
-        self._approvals.check(answer)
+        self._approvals.check(answer, redraw=True)
 
     async def _generate(self) -> GenerateSceneResult:
         order = LoadSceneInput(**dict(self._run), fresh=self._request.fresh)
@@ -110,7 +110,7 @@ class GenerateSceneWorkflow:
         # Speech and picture need nothing of each other: the scene takes the longer of the two, not their sum.
         speech, anchor = await self._branches.together(self._speak(plan), self._anchoring.make(plan, prepared))
         clip_plan = self._plan_clips(plan, speech)
-        anchor = await self._anchoring.approved(plan, prepared, clip_plan, anchor, speech)
+        plan, anchor = await self._anchoring.approved(plan, prepared, clip_plan, anchor, speech)
         clips = await self._film_clips(plan, clip_plan, anchor)
         base_video = await self._join(clips)
         lipsynced = await self._lipsync(plan, clip_plan, base_video, speech)

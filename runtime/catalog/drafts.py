@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from domain.rejections import RejectedError
-from models.inputs import Draft
 
-DraftT = TypeVar("DraftT", bound=Draft)
+DraftT = TypeVar("DraftT", bound=BaseModel)
 
 
 def draft_from(kind: type[DraftT], values: object) -> DraftT:
