@@ -8,7 +8,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import documents, problems
-from api.routes import assets, costs, health, identities, plans, projects, runs, scenes, settings, takes, webhooks
+from api.routes import (
+    approvals,
+    assets,
+    costs,
+    health,
+    identities,
+    plans,
+    projects,
+    runs,
+    scenes,
+    settings,
+    takes,
+    webhooks,
+)
 from api.services import Services
 
 VERSION = "1"
@@ -62,7 +75,7 @@ def bare_app() -> FastAPI:
         title="Devatar", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     problems.install(app)
-    for module in (identities, projects, scenes, plans, runs, takes, costs, settings, webhooks, health):
+    for module in (identities, projects, scenes, plans, runs, approvals, takes, costs, settings, webhooks, health):
         app.include_router(module.router)
     for router in (assets.uploads, assets.router, runs.ledger):
         app.include_router(router)

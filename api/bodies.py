@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from domain.freshness import FRESH_STEPS
 from models.enums import AssetKind, SceneStatus, Step
-from models.inputs import IdentityDraft, Paging, ProjectDraft, Reference, SceneDraft
+from models.inputs import Draft, IdentityDraft, Paging, ProjectDraft, Reference, SceneDraft, Seed, Words
 
 
 def _config(**example: Any) -> ConfigDict:
@@ -122,6 +122,34 @@ class GenerateBody(BaseModel):
     model_config = _config(fresh=["image"])
 
     fresh: Annotated[list[Step], Field(max_length=len(FRESH_STEPS))] = []
+
+
+_PICTURE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # a sha256
+
+
+class ApproveBody(Draft):
+    """`token` names the picture that was looked at, as `/approval` shows it."""
+
+    model_config = _config(token=_PICTURE)
+
+    token: Reference
+
+
+class RejectBody(ApproveBody):
+    """`reason` is kept with the scene."""
+
+    model_config = _config(token=_PICTURE, reason="The hands are wrong.")
+
+    reason: Annotated[Words, Field(min_length=1)]
+
+
+class RedrawBody(ApproveBody):
+    """`seed` and `prompt` are what to change; without either the picture is drawn with another seed."""
+
+    model_config = _config(token=_PICTURE, seed=7)
+
+    seed: Seed | None = None
+    prompt: Words | None = None
 
 
 class IdentityQuery(Paging):

@@ -205,11 +205,17 @@ class SceneView(View):
     film_duration_s: float | None
     artifacts: dict[str, ArtifactView | list[ArtifactView]]
     current_take: int | None
+    waits_for_approval: bool
 
     @classmethod
-    def of(cls, row: Scene, money: SceneMoney) -> Self:
-        """The row with its money; its failure as one value."""
-        facts = {"costs": money.costs, "budget": money.budget, "budget_usd": _usd(row.budget_micros)}
+    def of(cls, row: Scene, money: SceneMoney, *, waits: bool) -> Self:
+        """The row with its money; its failure as one value; whether its picture waits for a person."""
+        facts = {
+            "waits_for_approval": waits,
+            "costs": money.costs,
+            "budget": money.budget,
+            "budget_usd": _usd(row.budget_micros),
+        }
         return cls.from_row(row, headshot_url=shown(row.headshot_url), failure=failure_of(row), **facts)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from models.enums import StepState
+from models.enums import Step, StepState
 from models.progress import SceneProgress, StepProgress
 from runtime.launching import PendingActivity, Run, SceneHandle, look, query_progress
 
@@ -31,6 +31,9 @@ _STEP_OF = {
     "prepare_headshot": "image",
     "submit_image": "image",
     "collect_image": "image",
+    "check_face": "image",
+    "ask_approval": "approval",
+    "record_decision": "approval",
     "submit_video": "video",
     "collect_video": "video",
     "join_clips": "join",
@@ -68,13 +71,15 @@ def progress_table(progress: SceneProgress, pending: list[PendingActivity]) -> R
     for step in progress.steps:
         style = _STYLE[step.state]
         table.add_row(Text(str(step.step), style), Text(str(step.state), style), _elapsed(step), _note(step, pending))
-    decision = progress.decision
-    heading = Text(f"scene {progress.scene_id}: {progress.status}", "bold")
-    if decision is not None:
+    parts: list[RenderableType] = [Text(f"scene {progress.scene_id}: {progress.status}", "bold")]
+    if (decision := progress.decision) is not None:
         mode = Text(f"mode {decision.mode} (asked: {decision.requested}): {decision.reason}")
         mode.stylize("bold yellow" if decision.fallback else "")
-        return Group(heading, mode, table)
-    return Group(heading, table)
+        parts.append(mode)
+    parts.append(table)
+    if progress.approval is not None:
+        parts.append(Text(_to_decide(progress), "bold yellow"))
+    return Group(*parts)
 
 
 async def _follow_live(client: Client, handle: SceneHandle, scene_id: str, console: Console) -> None:
@@ -103,9 +108,15 @@ async def _follow_lines(client: Client, handle: SceneHandle, scene_id: str, cons
             if step.state is not StepState.WAITING and shown.get(step.step) != line:
                 shown[step.step] = line
                 console.print(f"{_elapsed(step):>8}  {line}", highlight=False, markup=False, soft_wrap=True)
+                if step.step is Step.APPROVAL and progress is not None and progress.approval is not None:
+                    console.print(_to_decide(progress), highlight=False, markup=False, soft_wrap=True)
         if run.over:
             return
         await asyncio.sleep(REFRESH_S)
+
+
+def _to_decide(progress: SceneProgress) -> str:
+    return f"to decide: starter.py scene approval {progress.scene_id}"
 
 
 def _elapsed(step: StepProgress) -> str:

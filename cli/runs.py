@@ -1,7 +1,6 @@
 """`starter.py scene generate|status|logs|cancel`: running a scene, watching it, stopping it."""
 
 import asyncio
-import getpass
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from cli.outcome import Outcome, outcome_document, print_result, print_status
 from cli.output import AsJson, Exit, console, errors, note, print_json, run, say
 from cli.plan import Fresh
 from cli.scenes import Reference
-from cli.session import Session, session
+from cli.session import Session, session, user_name
 from models.enums import SceneStatus
 from models.tables import Scene
 from runtime.catalog.takes import check_start
@@ -40,9 +39,9 @@ def generate(
     async def work() -> Outcome:
         async with session() as open_session:
             scene = await open_session.scene(reference)
-            client = await open_session.temporal()
             await check_start(open_session.database, open_session.settings, scene, fresh or ())
-            queue, user = open_session.settings.task_queue, _user()
+            client = await open_session.temporal()
+            queue, user = open_session.settings.task_queue, user_name()
             handle, joined = await start_or_attach(client, scene, queue, fresh=fresh or (), started_by=user)
             told = errors if as_json else console
             _announce(told, open_session, client, scene, handle, joined=joined)
@@ -141,14 +140,6 @@ async def _followed(open_session: Session, client: Client, scene: Scene, handle:
         note(f"\nleft; the run goes on. To follow it again: {_how_to_follow(scene)}")
         note(f"to stop it: starter.py scene cancel {scene.name}")
         raise
-
-
-def _user() -> str | None:
-    """Who runs this command; None where the machine has no name for them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return None
 
 
 def _how_to_follow(scene: Scene) -> str:

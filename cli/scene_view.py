@@ -11,12 +11,13 @@ from cli.output import clock, print_facts, print_table, row_document, say
 from models.artifacts import ArtifactRef
 from models.enums import SceneStatus
 from models.tables import IdentityProfile, Project, ProviderJob, Scene
+from models.take_tables import Approval
 from runtime.catalog.costs import SceneMoney
 
 
 @dataclass(frozen=True)
 class SceneRecord:
-    """A scene with what belongs to it; `money` is that of all of its runs."""
+    """A scene with what belongs to it; `money` is that of all of its runs, `waiting` its picture to be approved."""
 
     scene: Scene
     identity: IdentityProfile | None
@@ -24,6 +25,7 @@ class SceneRecord:
     jobs: list[ProviderJob]
     money: SceneMoney
     film: Place | None
+    waiting: Approval | None
 
 
 def scene_document(record: SceneRecord) -> dict[str, Any]:
@@ -35,12 +37,13 @@ def scene_document(record: SceneRecord) -> dict[str, Any]:
         "identity": record.identity.name if record.identity else None,
         "project": record.project.name if record.project else None,
         "film": record.film,
+        "waits_for_approval": record.waiting is not None,
         **money_document(record.money.costs, record.money.budget),
         "purchases": [job_document(job) for job in record.jobs],
     }
 
 
-def list_document(scene: Scene) -> dict[str, Any]:
+def list_document(scene: Scene, *, waits: bool) -> dict[str, Any]:
     """One entry of `scene list` for programs: `scene show` has the rest."""
     fields = {"id", "name", "status", "identity_id", "project_id", "position", "version", "dialogue", "generation_mode"}
     fields |= {
@@ -52,21 +55,25 @@ def list_document(scene: Scene) -> dict[str, Any]:
         "failure_message",
         "run_id",
     }
-    return scene.model_dump(mode="json", include=fields | {"created_at", "started_at", "ended_at"})
+    document = scene.model_dump(mode="json", include=fields | {"created_at", "started_at", "ended_at"})
+    return document | {"waits_for_approval": waits}
 
 
-def list_row(scene: Scene) -> tuple[object, ...]:
+def list_row(scene: Scene, *, waits: bool) -> tuple[object, ...]:
     """One line of `scene list`."""
     length = f"{scene.film_duration_s:.2f} s" if scene.film_duration_s and scene.status == "completed" else None
     mode = f"{scene.effective_mode} (FALLBACK)" if scene.mode_fallback else scene.effective_mode
     words = scene.dialogue if len(scene.dialogue) <= 40 else f"{scene.dialogue[:39]}…"
-    return scene.id, scene.name, scene.status, mode, length, scene.failure_code, words
+    status = f"{scene.status}, waits for approval" if waits else scene.status
+    return scene.id, scene.name, status, mode, length, scene.failure_code, words
 
 
 def print_scene(record: SceneRecord) -> None:
     """Everything recorded, for people."""
     scene = record.scene
     say(f"scene {scene.name} ({scene.id}): {scene.status}", _STYLE.get(SceneStatus(scene.status), "bold"))
+    if record.waiting:
+        say(f"a picture waits for approval: starter.py scene approval {scene.name}", _LOUD)
     print_outcome(record)
     print_facts(_written(record))
     say("")

@@ -1,6 +1,6 @@
 """`starter.py scene add|edit|rm|list|show`: what is to be filmed. What runs stands in `cli.runs`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,17 +106,19 @@ def list_all(
 ) -> None:
     """Scenes, oldest first."""
 
-    async def work() -> list[Scene]:
+    async def work() -> tuple[list[Scene], Collection[str]]:
         query = SceneQuery(project=project, identity=identity, status=status)
         async with session() as open_session:
             scenes = await everything(lambda part: list_scenes(open_session.database, part, query))
-            return await open_session.mended(scenes)
+            scenes = await open_session.mended(scenes)
+            async with open_session.database.transaction() as tx:
+                return scenes, await tx.approvals.waiting()
 
-    scenes = run(work(), as_json=as_json)
+    scenes, waiting = run(work(), as_json=as_json)
     if as_json:
-        print_json([list_document(scene) for scene in scenes])
+        print_json([list_document(scene, waits=scene.id in waiting) for scene in scenes])
     elif scenes:
-        rows = [list_row(scene) for scene in scenes]
+        rows = [list_row(scene, waits=scene.id in waiting) for scene in scenes]
         print_table(("ID", "NAME", "STATUS", "MODE", "LENGTH", "FAILURE", "SAYS"), rows)
     elif project or identity or status:
         say("no such scenes")
@@ -170,6 +172,7 @@ async def record_of(open_session: Session, scene: Scene) -> SceneRecord:
             jobs=await tx.jobs.of_scene(scene.id),
             money=(await money_of_scenes(tx, open_session.settings, [scene]))[0],
             film=film_of(open_session.settings, scene),
+            waiting=(await tx.approvals.waiting([scene.id])).get(scene.id),
         )
 
 

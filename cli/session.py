@@ -1,6 +1,7 @@
 """What a command works with: settings, the database, and Temporal where it answers."""
 
 import asyncio
+import getpass
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -106,3 +107,11 @@ async def everything(fetch: Callable[[Paging], Awaitable[Page[Row]]]) -> list[Ro
         rows += page.items
         if not page.items or len(rows) >= page.total:
             return rows
+
+
+def user_name() -> str | None:
+    """Who runs this command; None where the machine has no name for them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None

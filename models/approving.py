@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from models.artifacts import ArtifactRef
 from models.base import Message
 from models.enums import ApprovalDecision
-from models.inputs import Line, Reference, Words, storable
+from models.inputs import Line, Reference, Seed, Words, storable
 from models.messages import RunRef
 from models.scene import ClipPlan, ImagePlan, ScenePlan
 
@@ -50,7 +50,7 @@ class ApprovalAnswer(Message):
     token: Reference
     by: Annotated[Line, Field(min_length=1)]
     reason: Words | None = None
-    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    seed: Seed | None = None
     prompt: Words | None = None
 
     @field_validator("*")

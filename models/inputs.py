@@ -13,6 +13,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 VoiceId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -102,7 +103,7 @@ class SceneDraft(Draft):
     clip_policy: ClipPolicy = ClipPolicy.LOOP
     headshot: Reference | None = None
     voice_id: VoiceId | None = None
-    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
+    seed: Seed | None = None
     budget_usd: BudgetUsd = None
     approval: StrictBool | None = None
 

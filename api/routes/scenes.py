@@ -88,4 +88,5 @@ async def _shown(services: Services, scene: Scene, response: Response) -> SceneV
 async def _views(services: Services, scenes: list[Scene]) -> list[SceneView]:
     async with services.database.transaction() as tx:
         money = await money_of_scenes(tx, services.settings, scenes)
-    return [SceneView.of(scene, costs) for scene, costs in zip(scenes, money, strict=True)]
+        waiting = await tx.approvals.waiting([scene.id for scene in scenes])
+    return [SceneView.of(scene, costs, waits=scene.id in waiting) for scene, costs in zip(scenes, money, strict=True)]
