@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.chaos import plan, report
+from bench.chaos import pairs, plan, report
 from bench.chaos.drill import drill
 from bench.chaos.judge import Verdict, last_line
 from bench.chaos.stage import staged
@@ -62,8 +62,10 @@ def _batches(arguments: argparse.Namespace) -> list[plan.Batch]:
     if arguments.seed is not None:
         return [plan.Batch("replay", (plan.random_run(arguments.seed),))]
     randoms = arguments.randoms
-    batches = plan.long(arguments.start, randoms=randoms) if arguments.long else plan.short(arguments.start)
-    return plan.only(batches, arguments.only)
+    start = arguments.start
+    if arguments.long:
+        return plan.only([*plan.long(start, randoms=randoms), *pairs.long(start)], arguments.only)
+    return plan.only([*plan.short(start), *pairs.short(start)], arguments.only)
 
 
 def _arguments() -> argparse.Namespace:

@@ -45,12 +45,12 @@ class Evidence:
     """All about one run; `objects` gives, for each stored purchase's key, the hash of what is there now."""
 
     filmed: Filmed
-    scene: Scene
+    scenes: list[Scene]
     rows: list[ProviderJob]
     logs: list[GenerationLog]
     vendor_jobs: list[VendorJob]
     objects: Mapping[str, str | None]
-    costs: Costs  # what the product itself says that the scene costs
+    costs: Costs  # what the product itself says that the scenes cost
 
 
 async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence], set[str]]:
@@ -62,12 +62,12 @@ async def gather(stage: Stage, films: Iterable[Filmed]) -> tuple[list[Evidence],
     claimed: set[str] = set()
     async with httpx.AsyncClient(base_url=stage.servers.studio_url, trust_env=False) as studio:
         for filmed in films:
-            scene, rows, logs = await _ours(stage, filmed)
+            scenes, rows, logs = await _ours(stage, filmed)
             mine = [job for job in jobs if _belongs(job, filmed, rows)]
             claimed |= {job["id"] for job in mine}
             theirs = [await _vendor_job(studio, job, lines[job["id"]]) for job in mine]
             objects, costs = await _objects(stage, filmed, rows), await _costs(stage, filmed)
-            found.append(Evidence(filmed, scene, rows, logs, theirs, objects, costs))
+            found.append(Evidence(filmed, scenes, rows, logs, theirs, objects, costs))
     return found, claimed
 
 
@@ -77,21 +77,24 @@ async def job_ids(stage: Stage) -> set[str]:
     return {job["id"] for job in (await stack.control("GET", "/control/jobs"))["jobs"]}
 
 
-async def _ours(stage: Stage, filmed: Filmed) -> tuple[Scene, list[ProviderJob], list[GenerationLog]]:
+async def _ours(stage: Stage, filmed: Filmed) -> tuple[list[Scene], list[ProviderJob], list[GenerationLog]]:
     stack = stage.stacks[filmed.run.database]
     async with stack.parts.database.transaction() as tx:
-        logs = await tx.logs.of_scene(filmed.scene.id, limit=LOG_ROWS)
-    return await stack.reload(filmed.scene), await stack.jobs(filmed.scene), logs
+        logs = [row for scene in filmed.scenes for row in await tx.logs.of_scene(scene.id, limit=LOG_ROWS)]
+    rows = [row for scene in filmed.scenes for row in await stack.jobs(scene)]
+    return [await stack.reload(scene) for scene in filmed.scenes], rows, logs
 
 
 async def _costs(stage: Stage, filmed: Filmed) -> Costs:
     parts = stage.stacks[filmed.run.database].parts
-    return (await costs_of(parts.database, parts.settings, CostQuery(scene=filmed.scene.id))).total
+    queries = [CostQuery(scene=scene.id) for scene in filmed.scenes]
+    reports = [await costs_of(parts.database, parts.settings, query) for query in queries]
+    return sum((report.total for report in reports), Costs())
 
 
 def _belongs(job: dict[str, Any], filmed: Filmed, rows: list[ProviderJob]) -> bool:
     """By the run's token in prompt or text; of a lipsync, which has neither, by the speech that it was given."""
-    if job["body"].get("text") == filmed.scene.dialogue:
+    if job["body"].get("text") == filmed.scenes[0].dialogue:
         return True
     said = json.dumps(job["body"])
     speech = [row.artifact["key"] for row in rows if row.step == Step.SPEECH and row.artifact]

@@ -12,7 +12,9 @@ import httpx
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from activities.claims import BeingBoughtError, Claims
 from activities.collecting import JobProviders
+from activities.wanted import Wanted
 from bench.chaos.plan import Point
 from bench.chaos.trigger import Trigger, paid_step
 from bench.chaos.watched import Watched
@@ -49,6 +51,8 @@ def watch_inside(trigger: Trigger, stack: ExitStack) -> None:
     """Watch what is behind the ports, until the stack closes: rows as they are committed, requests as they leave."""
     stack.enter_context(patch.object(JobRepository, "add_intent", _watched_intent(JobRepository.add_intent, trigger)))
     stack.enter_context(patch.object(JobRepository, "move", _watched_move(JobRepository.move)))
+    stack.enter_context(patch.object(Claims, "begin", _watched_begin(Claims.begin, trigger)))
+    stack.enter_context(patch.object(JobRepository, "note_reuse", _watched_reuse(JobRepository.note_reuse, trigger)))
     send = httpx.AsyncHTTPTransport.handle_async_request
     stack.enter_context(patch.object(httpx.AsyncHTTPTransport, "handle_async_request", _watched_send(send, trigger)))
     read = httpx.Response.aiter_bytes
@@ -114,6 +118,26 @@ def _watched_intent(add: Callable[..., Awaitable[Any]], trigger: Trigger) -> Cal
         return job
 
     return added
+
+
+def _watched_begin(begin: Callable[..., Awaitable[Any]], trigger: Trigger) -> Callable[..., Awaitable[Any]]:
+    async def begun(self: Any, wanted: Wanted) -> Any:
+        try:
+            return await begin(self, wanted)
+        except BeingBoughtError:
+            trigger.hit(Point.WAITED, wanted.step)
+            raise
+
+    return begun
+
+
+def _watched_reuse(note: Callable[..., Awaitable[Any]], trigger: Trigger) -> Callable[..., Awaitable[Any]]:
+    async def noted(self: Any, order: Any, job: Any) -> None:
+        trigger.hit(Point.CHOSEN, order.step)
+        await note(self, order, job)
+        _note(self, Point.REUSED, order.step)
+
+    return noted
 
 
 def _watched_move(move: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -136,16 +136,17 @@ def _judge_objects(verdict: Verdict, evidence: Evidence) -> None:
 
 def _judge_end(verdict: Verdict, evidence: Evidence) -> None:
     """Every scene of a drill gets its film in the end; one that waited for a person has said so."""
-    scene, filmed = evidence.scene, evidence.filmed
-    if scene.status != SceneStatus.COMPLETED or not filmed.in_time:
-        why = f"{scene.failure_step or ''} {scene.failure_code or ''}: {scene.failure_detail or ''}"
-        _note(verdict, f"the scene is {scene.status}{'' if filmed.in_time else ', not in time'} {why}")
-        verdict.unexplained += 1
+    filmed = evidence.filmed
+    for scene in evidence.scenes:
+        if scene.status != SceneStatus.COMPLETED or not filmed.in_time:
+            why = f"{scene.failure_step or ''} {scene.failure_code or ''}: {scene.failure_detail or ''}"
+            _note(verdict, f"the scene is {scene.status}{'' if filmed.in_time else ', not in time'} {why}")
+            verdict.unexplained += 1
     for key in filmed.silent:
         _note(verdict, f"{key} waited for a person and did not say so")
         verdict.unexplained += 1
     open_rows = [row.idempotency_key for row in evidence.rows if row.state in _BUSY]
-    if scene.status == SceneStatus.COMPLETED and open_rows:
+    if open_rows and all(scene.status == SceneStatus.COMPLETED for scene in evidence.scenes):
         _note(verdict, f"the film is there, but still open: {', '.join(open_rows)}")
         verdict.unexplained += 1
 
@@ -154,14 +155,14 @@ _BUSY = (JobState.INTENT, JobState.SENT, JobState.ACCEPTED, JobState.SUCCEEDED)
 
 
 def _judge_log(verdict: Verdict, evidence: Evidence) -> None:
-    """An event key is there once, and a message once for each purchase that it may be about."""
-    keys = Counter(row.event_key for row in evidence.logs)
-    messages = Counter((row.step, row.message) for row in evidence.logs)
+    """An event key is there once in a scene, and a message once in a run for each purchase that it may be about."""
+    keys = Counter((row.scene_id, row.event_key) for row in evidence.logs)
+    messages = Counter((row.run_id, row.step, row.message) for row in evidence.logs)
     purchases = Counter(row.provider for row in evidence.rows)
     allowed = max(purchases.values(), default=1)
-    verdict.findings += [f"log: {key} is there {count} times" for key, count in keys.items() if count > 1]
+    verdict.findings += [f"log: {key} is there {count} times" for (_, key), count in keys.items() if count > 1]
     verdict.findings += [
-        f"log: {message!r} is there {count} times" for (_, message), count in messages.items() if count > allowed
+        f"log: {message!r} is there {count} times" for (*_, message), count in messages.items() if count > allowed
     ]
 
 
@@ -172,6 +173,10 @@ def _judge_drill(verdict: Verdict, evidence: Evidence) -> None:
         _note(verdict, f"{filmed.deaths} of {len(run.crashes)} crashes happened")
     if run.lost and not run.sabotage and not any(row.event_key.endswith(":lost") for row in evidence.logs):
         _note(verdict, "no answer was lost")
+    if run.shared and not any(row.event_key.endswith(":reused") for row in evidence.logs):
+        _note(verdict, "nothing was shared")
+    if run.abandoned and not filmed.abandoned:
+        _note(verdict, "nothing was given up")
     if filmed.exits and not filmed.disturbed:
         _note(verdict, f"{filmed.exits} workers ended by themselves")
 

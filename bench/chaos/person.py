@@ -31,8 +31,8 @@ class Person:
     """Gives up a purchase that waits for a person; `held` and `silent` get its key."""
 
     stack: Stack
-    handle: SceneHandle
-    scene: Scene
+    handles: list[SceneHandle]  # of the scenes' present runs
+    scenes: list[Scene]
     task_queue: str
     held: list[str]
     silent: list[str]
@@ -45,15 +45,15 @@ class Person:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_EVERY_S
-        jobs = await self.stack.jobs(self.scene)
+        jobs = [job for scene in self.scenes for job in await self.stack.jobs(scene)]
         if any(job.parked_at is not None and job.state in OPEN_STATES for job in jobs):
             self._reconcile()
         lost = [job for job in jobs if _is_lost(job)]
         if not lost:
             return
-        progress = await self.handle.query(GenerateSceneWorkflow.progress)
+        shown = [await handle.query(GenerateSceneWorkflow.progress) for handle in self.handles]
         for job in lost:
-            await self._consider(job, _words(progress, job))
+            await self._consider(job, " ".join(_words(progress, job) for progress in shown))
 
     def leave(self) -> None:
         """Wait for nothing any more."""
@@ -65,7 +65,8 @@ class Person:
         if FOR_A_PERSON in says and key in says:
             self.held.append(key)
             await give_up(self.stack.parts.database, key, "the drill's person decided so")
-            await tell_purchase_changed(self.stack.servers.client, self.scene.id)
+            for scene in self.scenes:
+                await tell_purchase_changed(self.stack.servers.client, scene.id)
         elif "answer" in says:  # it is said to be lost, and what comes next
             self._since[key] = time.monotonic()
         elif time.monotonic() - self._since.setdefault(key, time.monotonic()) > PATIENCE_S and key not in self.silent:

@@ -27,8 +27,12 @@ class Point(StrEnum):
     DOWNLOAD = "download"  # the first half of a chunk is on disk
     UPLOADED = "uploaded"  # the object is stored, its row not written
     STORED = "stored"  # the row is committed, the activity not reported
+    WAITED = "waited"  # told to wait for another scene's purchase
+    CHOSEN = "chosen"  # another scene's result is to be used, which is written nowhere
+    REUSED = "reused"  # that is written, the activity not reported
 
 
+OF_PAIRS = (Point.WAITED, Point.CHOSEN, Point.REUSED)  # one scene alone never comes by these
 _ONLY_JOBS = {Point.ACCEPTED, Point.POLLING, Point.FINISHED, Point.SUCCEEDED, Point.DOWNLOAD}
 
 
@@ -58,10 +62,10 @@ class Misfortune(StrEnum):
 
 @dataclass(frozen=True)
 class Crash:
-    """Kill the worker at the `hit`th time that it comes by this point of this step."""
+    """Kill the worker at the `hit`th time that it comes by this point of this step, or of whichever comes first."""
 
     point: Point
-    step: Step
+    step: Step | None
     hit: int = 1
 
 
@@ -75,7 +79,11 @@ class Kill:
 
 @dataclass(frozen=True)
 class Run:
-    """One scene with its own workers and what happens to them."""
+    """One scene with its own workers and what happens to them.
+
+    `shared`: two scenes that need the same things at the same time, each with a worker. `abandoned`: the run whose
+    worker has died is terminated, and started again when the other scene has its film.
+    """
 
     name: str
     database: str
@@ -88,6 +96,8 @@ class Run:
     impatient: bool = False  # every job is parked at the first poll, and collected by the reconciler
     broken_puts: int = 0  # so many writes to the object store fail, per worker process
     sabotage: str = ""
+    shared: bool = False
+    abandoned: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,10 @@ class Batch:
 def cells() -> list[tuple[Point, Target]]:
     """Every crash point of every paid step where it exists."""
     return [
-        (point, target) for point in Point for target in Target if not (target is Target.SPEECH and point in _ONLY_JOBS)
+        (point, target)
+        for point in Point
+        for target in Target
+        if point not in OF_PAIRS and not (target is Target.SPEECH and point in _ONLY_JOBS)
     ]
 
 

@@ -26,12 +26,20 @@ class Trigger:
         if self._next is None:
             return
         mark, crash = self._next
-        if (point, step) != (crash.point, crash.step):
+        if point != crash.point or crash.step not in (None, step):
             return
         self._hits += 1
-        if self._hits >= crash.hit:
-            mark.touch()
+        if self._hits >= crash.hit and _made(mark):
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _made(mark: Path) -> bool:
+    """False when the other worker of a pair has died of it already."""
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def paid_step() -> Step | None:

@@ -50,10 +50,10 @@ def vendor_job(request_id: str = "job-1", **fields: Any) -> VendorJob:
 def evidence(**fields: Any) -> Evidence:
     """A run in which all went well."""
     scene = Scene(id="s", name="s", dialogue="Hello.", status=SceneStatus.COMPLETED)
-    filmed = Filmed(Run("run", "sqlite"), 1, scene, "stage 00001")
+    filmed = Filmed(Run("run", "sqlite"), 1, [scene], "stage 00001")
     given: dict[str, Any] = {
         "filmed": filmed,
-        "scene": scene,
+        "scenes": [scene],
         "rows": [row()],
         "logs": [],
         "vendor_jobs": [vendor_job()],
@@ -72,7 +72,7 @@ def entry(key: str) -> GenerationLog:
 
 def unfinished(status: SceneStatus) -> Evidence:
     """A run whose scene ended, or stands, like this."""
-    return replace(evidence(), scene=Scene(id="s", name="s", dialogue="Hello.", status=status))
+    return replace(evidence(), scenes=[Scene(id="s", name="s", dialogue="Hello.", status=status)])
 
 
 TWICE = Costs(spent_micros=PRICE, unknown_micros=PRICE, unknown_count=1)
