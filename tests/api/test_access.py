@@ -29,6 +29,8 @@ CALLS = [
     ("POST", "/scenes/x/generate", GENERATE),
     ("POST", "/scenes/x/cancel", GENERATE),
     ("GET", "/scenes/x/status", READ),
+    ("GET", "/scenes/x/takes", READ),
+    ("POST", "/scenes/x/takes/1/use", WRITE),
     ("GET", "/scenes/x/events", READ),
     ("GET", "/scenes/x/video", READ),
     ("POST", "/assets", WRITE),
