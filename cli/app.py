@@ -10,6 +10,8 @@ import typer
 
 from cli import (
     apikeys,
+    approvals,
+    artifacts,
     assets,
     costs,
     identities,
@@ -37,6 +39,8 @@ app = typer.Typer(
 )
 for command in (plan.plan, runs.generate, runs.status, logs.logs, runs.cancel, takes.takes, takes.use, takes.diff):
     scenes.app.command(command.__name__)(command)
+for command in (approvals.approval, approvals.approve, approvals.reject, approvals.redraw):
+    scenes.app.command(command.__name__)(command)
 scenes.app.command("import")(portable.bring_scenes)
 identities.app.command("test")(identity_checks.check)
 identities.app.command("status")(identity_checks.status)
@@ -47,6 +51,7 @@ app.add_typer(identities.app, name="identity")
 app.add_typer(projects.app, name="project")
 app.add_typer(scenes.app, name="scene")
 app.add_typer(assets.app, name="asset")
+app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(system_settings.app, name="setting")
 app.add_typer(apikeys.app, name="apikey")
 app.add_typer(jobs.app, name="jobs")
