@@ -33,7 +33,8 @@ def generate(
 ) -> None:
     """Film a scene: start a run, or join the one under way, and follow it. Ctrl-C leaves; the run goes on.
 
-    Exit codes: 0 filmed or started, 1 failed, 2 wrong input, 3 unknown scene, 4 service away, 5 canceled, 130 left.
+    Exit codes: 0 filmed or started, 1 failed, 2 wrong input, 3 unknown scene, 4 service away, 5 canceled, 6 under way
+    already, which makes no step anew, 130 left.
     """
 
     async def work() -> Outcome:
