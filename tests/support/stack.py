@@ -16,6 +16,7 @@ from models.enums import JobState, Step
 from models.inputs import IdentityDraft, SceneDraft
 from models.messages import GenerateSceneResult
 from models.tables import IdentityProfile, ProviderJob, Scene
+from runtime.approving import approval_of
 from runtime.catalog.drafts import draft_from
 from runtime.catalog.identities import add_identity
 from runtime.catalog.scenes import add_scene
@@ -79,6 +80,15 @@ class Stack:
         """Wait until a purchase of the step is in this state. Raises TimeoutError after 30 s."""
         async with asyncio.timeout(30):
             while not any((job.step, job.state) == (step, state) for job in await self.jobs(scene)):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async def until_asked(self, scene: Scene, after: str = "") -> str:
+        """Wait until a picture of it waits for approval, another than `after`; its token. TimeoutError after 30 s."""
+        async with asyncio.timeout(30):
+            while True:
+                waiting = (await approval_of(self.parts.database, scene.id)).waiting
+                if waiting is not None and waiting.token != after:
+                    return waiting.token
                 await asyncio.sleep(0.1)
 
     @asynccontextmanager

@@ -11,16 +11,20 @@ from temporalio.exceptions import ApplicationError
 from activities.failures import application_error
 from domain.clips import SYNC_SO_MAX_SPEECH_S
 from domain.video_models import VIDEO_MODELS
+from models.approving import ApprovalQuestion, DecisionRecorded, RecordDecisionInput
 from models.artifacts import ArtifactRef, LoraReport
 from models.enums import (
     AnchorSource,
+    ApprovalDecision,
     AspectRatio,
     ClipPolicy,
+    FaceVerdict,
     FailureCode,
     GenerationMode,
     Provider,
     SceneStatus,
 )
+from models.faces import FaceCheck
 from models.messages import (
     GenerateSceneResult,
     JobTicket,
@@ -144,10 +148,25 @@ class StandIns:
                 return ref("joined", "video/mp4", duration_s=sum(clip.duration_s for clip in order.clips))
             case "check_media":
                 return film
+            case "check_face":
+                return FaceCheck(verdict=FaceVerdict.PASSED, faces=1, similarity=0.9, threshold=0.4)
+            case "ask_approval":
+                return ApprovalQuestion(needed=True, price_micros=11_000)
+            case "record_decision":
+                return self._decided(order)
             case "publish_scene":
                 return published(order)
             case _:
                 return None
+
+    def _decided(self, order: RecordDecisionInput) -> DecisionRecorded:
+        """As the real one: a redraw changes the picture's plan."""
+        if order.decision is not ApprovalDecision.REDRAWN or self.plan.image is None:
+            return DecisionRecorded(decision=order.decision)
+        answer, image = order.answer, self.plan.image
+        seed = image.seed if answer.seed is None else answer.seed
+        image = image.model_copy(update={"seed": seed, "prompt": answer.prompt or image.prompt})
+        return DecisionRecorded(decision=order.decision, image=image)
 
 
 def failing(code: FailureCode, *, retry: bool = False, times: int = 1000, **facts: Any) -> Script:

@@ -1,0 +1,49 @@
+"""A scene that waits for a person, on the whole of Devatar: its worker goes and another comes."""
+
+import pytest
+
+from domain.rejections import ConflictError, RejectedError
+from models.approving import ApprovalAnswer
+from models.enums import ApprovalDecision, FailureCode, JobState, Step
+from runtime.approving import approval_of, send_answer
+from tests.support.stack import Stack
+
+APPROVED = ApprovalDecision.APPROVED
+
+
+async def test_a_worker_restart(stack: Stack) -> None:
+    """Nothing pends while no worker is there; an answer then waits for one; the next worker films the picture.
+
+    Afterwards the answer is in the database, a second one comes too late, and the take says what was filmed.
+    """
+    queue = f"approval-{stack.unique()}"
+    identity = await stack.identity(lora_url=None)
+    room = f"a room with {stack.unique()} windows"
+    scene = await stack.scene("Is this me?", identity=identity.name, environment=room, approval=True)
+    client = stack.servers.client
+    async with stack.worker(queue, {}):
+        handle = await stack.start(scene, queue)
+        answer = ApprovalAnswer(token=await stack.until_asked(scene), by="anna")
+    description = await handle.describe()
+    with pytest.raises(RejectedError) as unanswered:
+        await send_answer(client, scene, ApprovalDecision.REDRAWN, answer.model_copy(update={"token": "x"}), 1.0)
+    bought = [job.step for job in await stack.jobs(scene)]
+    async with stack.worker(queue, {}):
+        await send_answer(client, scene, APPROVED, answer)
+        await handle.result()
+    with pytest.raises(ConflictError) as late:
+        await send_answer(client, scene, APPROVED, answer)
+    found = await approval_of(stack.parts.database, scene.id)
+
+    assert not description.raw_description.pending_activities
+    assert unanswered.value.code is FailureCode.PROVIDER_UNAVAILABLE
+    assert "it may still be taken" in unanswered.value.problem
+    assert sorted(bought) == [Step.IMAGE, Step.SPEECH]
+    assert "no run of" in late.value.problem
+    assert found.waiting is None
+    (row,) = found.past
+    assert (row.decision, row.decided_by, row.decided_at is not None) == (APPROVED, "anna", True)
+    assert row.price_micros == sum(
+        job.estimated_cost_micros for job in await stack.jobs(scene) if job.step in (Step.VIDEO, Step.LIPSYNC)
+    )
+    assert {job.state for job in await stack.jobs(scene)} == {JobState.STORED}
