@@ -12,7 +12,7 @@ def buyer_dies(point: Point, target: Target, database: str, seed: int, *, abando
     """The buyer dies at a point of its purchase: its run goes on and the other waits, or it is given up."""
     alone = crash_run(point, target, database, seed)
     words = "abandoned" if abandoned else "buyer"
-    name = f"{words} {alone.name}"
+    name = f"pair {words} {alone.name}"
     return Run(name, database, alone.video, alone.mode, crashes=alone.crashes, shared=True, abandoned=abandoned)
 
 
