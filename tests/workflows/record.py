@@ -15,8 +15,10 @@ from typing import Any, cast
 
 from temporalio.client import WorkflowFailureError
 
-from models.enums import JobState, Step
+from models.approving import ApprovalAnswer
+from models.enums import ApprovalDecision, JobState, Step
 from models.tables import Scene
+from runtime.approving import send_answer
 from runtime.decisions import give_up
 from runtime.launching import SceneHandle, scene_handle, tell_purchase_changed
 from studio.media.portrait import draw_portrait
@@ -97,6 +99,23 @@ async def _over_budget(stack: Stack) -> Scene:
     return await _film(stack, budget_usd="0.05", **TWIN)
 
 
+async def _approved(stack: Stack) -> Scene:
+    scene = await _scene(stack, {}, {"approval": True, **TWIN})
+    handle = await stack.start(scene)
+    await _answer(stack, scene, ApprovalDecision.APPROVED)
+    await handle.result()
+    return scene
+
+
+async def _redrawn(stack: Stack) -> Scene:
+    scene = await _scene(stack, {}, {"approval": True, **TWIN})
+    handle = await stack.start(scene)
+    first = await _answer(stack, scene, ApprovalDecision.REDRAWN)
+    await _answer(stack, scene, ApprovalDecision.APPROVED, after=first)
+    await handle.result()
+    return scene
+
+
 KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "twin_loop": _twin_loop,
     "twin_cover": _twin_cover,
@@ -109,7 +128,16 @@ KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "canceled": _canceled,
     "held_and_bought_again": _held_and_bought_again,
     "over_budget": _over_budget,
+    "approved": _approved,
+    "redrawn": _redrawn,
 }
+
+
+async def _answer(stack: Stack, scene: Scene, decision: ApprovalDecision, after: str = "") -> str:
+    token = await stack.until_asked(scene, after)
+    answer = ApprovalAnswer(token=token, by="somebody")
+    await send_answer(stack.servers.client, scene, decision, answer)
+    return token
 
 
 async def _film(stack: Stack, *, person: dict[str, Any] | None = None, **fields: Any) -> Scene:

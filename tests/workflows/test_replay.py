@@ -26,6 +26,8 @@ KINDS = {
     "canceled",
     "held_and_bought_again",
     "over_budget",
+    "approved",
+    "redrawn",
 }
 
 
