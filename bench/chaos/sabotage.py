@@ -17,12 +17,14 @@ from bench.chaos.watched import Watched
 from models.enums import JobState
 from models.tables import ProviderJob
 from runtime.wiring import Parts
+from store.jobs import JobRepository, Order
 
 NO_INTENT = "no-intent"  # the row is first written when the vendor has answered
 NO_KEY = "no-key"  # every order goes out under a key that nobody can find again
 SDK_RETRIES = "sdk-retries"  # fal's SDK sends a paid POST again by itself
 STORED_FIRST = "stored-first"  # the row says STORED before the object is
-GUARDS = (NO_INTENT, NO_KEY, SDK_RETRIES, STORED_FIRST)
+UNSHARED = "unshared"  # nobody looks whether another scene is buying the same thing
+GUARDS = (NO_INTENT, NO_KEY, SDK_RETRIES, STORED_FIRST, UNSHARED)
 
 _SDK_ATTEMPTS = 10  # the SDK's own default
 
@@ -33,6 +35,8 @@ def commit(guard: str, stack: ExitStack) -> None:
         _late_intents(stack)
     if guard == SDK_RETRIES:
         stack.enter_context(patch.object(fal_client.client, "MAX_ATTEMPTS", _SDK_ATTEMPTS))
+    if guard == UNSHARED:
+        _own_claims(stack)
 
 
 def spoiled(guard: str, parts: Parts, stack: ExitStack) -> Parts:
@@ -53,6 +57,14 @@ def _keyless(vendor: Any) -> Any:
         return await vendor.submit(*given, **named | {"key": secrets.token_hex(8)})
 
     return cast(Any, Watched(vendor, submit=submit))
+
+
+def _own_claims(stack: ExitStack) -> None:
+    async def find_rival(self: JobRepository, order: Order) -> None:
+        return None
+
+    stack.enter_context(patch.object(JobRepository, "find_rival", find_rival))
+    stack.enter_context(patch.object(Order, "claim", property(lambda order: f"{order.fingerprint}:{order.scene_id}")))
 
 
 def _late_intents(stack: ExitStack) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bench.chaos import sabotage
 from bench.chaos.drill import drill
 from bench.chaos.judge import Verdict, last_line
+from bench.chaos.pairs import buyer_dies
 from bench.chaos.plan import Batch, Crash, Point, Run, Target, crash_run
 from bench.chaos.stage import staged
 from models.enums import Step
@@ -17,6 +18,7 @@ WHOLE = (
     crash_run(Point.UPLOADED, Target.SPEECH, "postgresql"),
     crash_run(Point.ANSWERED, Target.LIPSYNC, "postgresql"),
     Run("answer-lost image", "sqlite", lost=Target.IMAGE),
+    buyer_dies(Point.ACCEPTED, Target.IMAGE, "postgresql", 0),
 )
 # Each broken guard, with the death that it would have survived whole, and what the drill says of it.
 BROKEN: dict[Run, set[str]] = {
@@ -35,6 +37,7 @@ BROKEN: dict[Run, set[str]] = {
     Run("stored", "sqlite", crashes=(Crash(Point.STORED, Step.SPEECH),), sabotage=sabotage.STORED_FIRST): {
         "duplicates"
     },
+    Run("unshared", "sqlite", shared=True, sabotage=sabotage.UNSHARED): {"duplicates"},
 }
 
 
@@ -45,13 +48,13 @@ async def test_a_whole_worker_passes_and_each_broken_guard_is_reported(tmp_path:
         verdicts = await drill(stage, [Batch("suite", (*WHOLE, *BROKEN))], 1, lambda line: None)
     whole, broken = verdicts[: len(WHOLE)], verdicts[len(WHOLE) :]
 
-    assert [verdict.findings for verdict in whole] == [[], [], [], []]
-    assert last_line(whole) == "drill: 4 runs, 0 duplicates, 0 lost, ledger exact"
+    assert [verdict.findings for verdict in whole] == [[], [], [], [], []]
+    assert last_line(whole) == "drill: 5 runs, 0 duplicates, 0 lost, ledger exact"
     assert sum(verdict.booked_micros + verdict.doubtful_micros for verdict in whole) == sum(
         verdict.billed_micros for verdict in whole
     )
     assert {verdict.name: complaints(verdict) for verdict in broken} == {run.name: BROKEN[run] for run in BROKEN}
-    assert re.fullmatch(r"drill: 4 runs, [1-9] duplicates, [1-9] lost, ledger off by \$\d\.\d{6}", last_line(broken))
+    assert re.fullmatch(r"drill: 5 runs, [1-9] duplicates, [1-9] lost, ledger off by \$\d\.\d{6}", last_line(broken))
 
 
 def complaints(verdict: Verdict) -> set[str]:
