@@ -154,9 +154,11 @@ def test_what_cannot_be_made_anew(program: Program, step: str, word: str) -> Non
 
 
 async def test_a_fresh_step_is_a_take_of_whoever_asked(stack: Stack) -> None:
-    """`generate --fresh` makes one more take, with the steps and the user's name; a headshot cannot be drawn anew."""
+    """`generate --fresh` makes one more take, with the steps and the user's name."""
     program = on_stack(stack)
-    scene = await stack.scene("One more time.", identity=(await stack.identity()).name)
+    identity = await stack.identity()
+    room = f"room {stack.unique()}"
+    scene = await stack.scene("One more time.", identity=identity.name, environment=room)
     for fresh in ((), ("--fresh", "lipsync")):
         answer = await program.waited("scene", "generate", scene.id, *fresh, "--json")
         assert answer.code == 0, answer.err

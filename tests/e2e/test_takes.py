@@ -127,7 +127,9 @@ async def test_a_headshot_by_a_signed_link(stack: Stack, tmp_path: Path) -> None
 
 async def test_while_a_run_is_under_way(stack: Stack) -> None:
     """Nothing can be made anew, which that run would not do, and no take can be made current."""
-    scene = await stack.scene(f"Busy, {stack.unique()}.", identity=(await stack.identity()).name)
+    identity = await stack.identity()
+    room = f"room {stack.unique()}"
+    scene = await stack.scene(f"Busy, {stack.unique()}.", identity=identity.name, environment=room)
     await filmed(stack, scene)
     await patch_scene(stack.parts.database, None, scene.id, {"environment": f"room {stack.unique()}"})
     await stack.control("POST", "/control/faults", json={"provider": "fal", "fault": "stuck"})
