@@ -1,11 +1,10 @@
 """Purchases in the database: the one table that stands around every paid call."""
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -100,10 +99,10 @@ class JobRepository:
         )
         if order.fresh:
             query = query.where(col(ProviderJob.claim) == order.claim)
-        found = list((await self._session.exec(query.order_by(col(ProviderJob.stored_at).desc()).limit(limit))).all())
         scene = await self._session.get(Scene, order.scene_id)
-        current = json.dumps(scene.artifacts) if scene else ""
-        return sorted(found, key=lambda job: (job.artifact or {}).get("key", "?") not in current)
+        of_current_take = col(ProviderJob.artifact)["key"].as_string().in_(_keys(scene.artifacts) if scene else [])
+        query = query.order_by(case((of_current_take, 0), else_=1), col(ProviderJob.stored_at).desc())
+        return list((await self._session.exec(query.limit(limit))).all())
 
     async def is_stored(self, fingerprint: str) -> bool:
         """Whether the thing was bought before."""
@@ -286,3 +285,9 @@ class JobRepository:
             )
             .order_by(col(ProviderJob.take).desc())
         )
+
+
+def _keys(artifacts: dict[str, Any]) -> list[str]:
+    """The objects of a scene's current take."""
+    named = [value for name, value in artifacts.items() if name != "clips"]
+    return [each["key"] for each in (*named, *artifacts.get("clips", []))]

@@ -259,6 +259,26 @@ async def test_find_newest_stored(database: Database) -> None:
     assert [each.id for each in found] == [newest.id, oldest.id]
 
 
+@pytest.mark.parametrize("place", ["anchor", "clips"])
+async def test_the_current_takes_own_is_found_first(database: Database, place: str) -> None:
+    """However many newer results of the same thing there are."""
+    await stored_scene(database)
+    own = {"key": "artifacts/own.mp4", "size": 1}
+    job = await job_at(database, S.SENT, S.ACCEPTED, S.SUCCEEDED)
+    async with database.transaction() as tx:
+        await tx.jobs.move(job.id, S.STORED, artifact=own)
+        scene = await tx.scenes.get("scene1")
+        assert scene is not None
+        scene.artifacts = {place: [own] if place == "clips" else own}
+    for _ in range(6):
+        await job_at(database, *PATH[S.STORED])
+    async with database.transaction() as tx:
+        found = await tx.jobs.find_stored(order())
+        elsewhere = await tx.jobs.find_stored(order("scene2"))
+    assert found[0].id == job.id
+    assert job.id not in {each.id for each in elsewhere}
+
+
 async def test_open_of_run(database: Database) -> None:
     """What a run has open is found; what is over, or another run's, is not."""
     await stored_scene(database)
