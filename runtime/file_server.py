@@ -86,9 +86,7 @@ def main() -> int:
         sys.stderr.write(f"{SIGNING_KEY_VARIABLE} is not set: URLs of stored media cannot be signed or checked\n")
         return 2
     listener = socket.create_server((HOST, arguments.port))
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # small answers would wait 40 ms
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small answers would wait 40 ms
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     app = create_file_app(LocalObjectStore(arguments.root, url, signing_key))
     sys.stdout.write(json.dumps({"files": url}) + "\n")

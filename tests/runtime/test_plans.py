@@ -103,7 +103,7 @@ async def test_one_thing_is_changed(shelf: Shelf, changes: dict[str, Any], verdi
         ([Step.VIDEO], {Step.VIDEO, Step.LIPSYNC}),
         ([Step.LIPSYNC, Step.SPEECH], {Step.SPEECH, Step.LIPSYNC}),
     ],
-    ids=lambda value: "+".join(value),
+    ids=lambda value: "+".join(sorted(value)),
 )
 async def test_fresh(shelf: Shelf, fresh: list[Step], bought: set[Step]) -> None:
     """A step that is to be made anew is bought with what depends on it."""
