@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# Two processes, for the two cores that CI has; each starts the servers that its tests ask for.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2
+# Three processes for the two cores that CI has, since whole runs wait for vendors half of the time; each starts the
+# servers that its tests ask for, so tests stay with their neighbours until another process has nothing left to do.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 export SCRIPT SCRIPT_FILE KEEP PICTURE SEED
 

@@ -123,20 +123,6 @@ async def test_a_lasting_fault_ends_the_run_with_its_code(stack: Stack, name: st
     assert len(billed) <= 4
 
 
-async def test_an_unknown_outcome_is_never_bought_again_by_itself(stack: Stack) -> None:
-    """After a lost answer at fal the next run stops at the same purchase, visible, instead of paying once more."""
-    scene = await _scene(stack)
-    await stack.control("POST", "/control/faults", json=FATAL["image: answer lost"].fault)
-    for _ in range(2):
-        with pytest.raises(WorkflowFailureError):
-            await stack.film(scene)
-    pictures = [line for line in await stack.bill() if line["model"] == FLUX]
-    jobs = await _jobs_of(stack, scene, Step.IMAGE)
-
-    assert [job.state for job in jobs] == [JobState.UNKNOWN]
-    assert len([line for line in pictures if line["time"] >= jobs[0].intent_at.timestamp()]) == 1
-
-
 async def _scene(stack: Stack) -> Scene:
     """A scene whose every step is new to the studio and to the database."""
     number = stack.unique()
