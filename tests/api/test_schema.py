@@ -31,7 +31,7 @@ CHECKS = {
 TOLERATED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 CONFIG = {"checks": CHECKS, "generation": {"deterministic": True}}
 NO_COVERAGE = {"phases": {"coverage": {"enabled": False}}}
-SHORT = settings(max_examples=4, deadline=None, database=None, suppress_health_check=TOLERATED)
+SHORT = settings(max_examples=2, deadline=None, database=None, suppress_health_check=TOLERATED)
 
 
 @pytest.fixture(scope="module")
