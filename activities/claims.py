@@ -71,8 +71,7 @@ class Claims:
         async with self._database.transaction() as tx:
             found = await tx.jobs.find_stored(order)
         for job in found:
-            if await self._is_intact(job):
-                await self._note_reuse(wanted, order, job)
+            if await self._is_intact(job) and await self._is_kept_for(wanted, order, job):
                 return job
             useless.add(job.id)
             async with self._database.transaction() as tx:
@@ -123,17 +122,22 @@ class Claims:
                 await journal.write(tx, run_of(row), written_off_entry(row, why))
         return row is not None
 
-    async def _note_reuse(self, wanted: Wanted, order: Order, job: ProviderJob) -> None:
+    async def _is_kept_for(self, wanted: Wanted, order: Order, job: ProviderJob) -> bool:
+        """Book the reuse, from when on nobody removes the object; False when that has just happened."""
         if not result_of(job, wanted.run).reused:
-            return
+            return True
+        key = ArtifactRef.model_validate(job.artifact).key
         async with self._database.transaction() as tx:
+            await tx.assets.lock_object(key)
+            if await self._objects.stat(key) is None:
+                return False
             await tx.jobs.note_reuse(order, job)
             await journal.write(tx, wanted.run, reused_entry(job, wanted.step, wanted.clip))
+        return True
 
     async def _is_intact(self, job: ProviderJob) -> bool:
         artifact = ArtifactRef.model_validate(job.artifact)
-        found = await self._objects.stat(artifact.key)
-        return found is not None and found.size == artifact.size and found.sha256 == artifact.sha256
+        return await self._objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
 
 
 def _is_own(job: ProviderJob, order: Order) -> bool:

@@ -40,6 +40,13 @@ class ReferenceRepository:
             ]
         )
 
+    async def is_reused(self, key: str) -> bool:
+        """Whether a run under way has booked that it uses this stored result."""
+        running = select(Scene.run_id).where(col(Scene.status) == SceneStatus.GENERATING)
+        query = select(Reuse.id).join(ProviderJob, col(Reuse.job_id) == col(ProviderJob.id))
+        query = query.where(col(Reuse.run_id).in_(running), col(ProviderJob.artifact)["key"].as_string() == key)
+        return (await self._session.exec(query)).first() is not None
+
     async def bought(self) -> dict[str, ProviderJob]:
         """The settled purchases by the key of their result, of several the newest."""
         query = select(ProviderJob).where(col(ProviderJob.state) == JobState.STORED)

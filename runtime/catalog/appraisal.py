@@ -81,8 +81,7 @@ class Appraiser:
         return f"nothing is stored for this {_THING[order.step]}"
 
     async def _is_there(self, artifact: ArtifactRef) -> bool:
-        found = await self._parts.objects.stat(artifact.key)
-        return found is not None and (found.size, found.sha256) == (artifact.size, artifact.sha256)
+        return await self._parts.objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
 
 
 def _is_own(job: ProviderJob, order: Order) -> bool:

@@ -79,10 +79,10 @@ async def _needed(shelf: Shelf) -> set[str]:
 
 
 async def _remove(shelf: Shelf, key: str) -> bool:
-    """False when somebody makes an asset of it at this moment."""
+    """False when somebody makes an asset of it, or a run begins to use it, at this moment."""
     async with shelf.database.transaction() as tx:
         await tx.assets.lock_object(key)
-        if await tx.assets.with_key(key):
+        if await tx.assets.with_key(key) or await tx.references.is_reused(key):
             return False
         await shelf.objects.delete(key)
     return True

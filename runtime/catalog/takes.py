@@ -101,8 +101,6 @@ async def _find(tx: Transaction, scene: Scene, number: int) -> Take:
 
 async def _check_objects(objects: ObjectStore, chosen: SceneTake) -> None:
     for name, artifact in artifacts_of(chosen.take).items():
-        found = await objects.stat(artifact.key)
-        if found is None or (found.size, found.sha256) != (artifact.size, artifact.sha256):
-            state = "gone" if found is None else "damaged"
-            problem = f"the {name} of take {chosen.take.number} is {state}: {artifact.key}"
+        if not await objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256):
+            problem = f"the {name} of take {chosen.take.number} is gone or damaged: {artifact.key}"
             raise ConflictError("take", problem, "Generate the scene: what is gone is made again")

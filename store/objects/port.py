@@ -65,6 +65,8 @@ class ObjectStore(Protocol):
     async def put(self, path: Path, *, key: str, media_type: str, sha256: str) -> None:
         """Store the file unless the key is taken: the same content there is success, another is `ObjectConflict`.
 
+        A local object whose bytes are no longer what was once stored is made good.
+
         Raises `ValueError` when the file's content is not the one that `sha256` (lower-case hex) names.
         """
         ...
@@ -75,6 +77,10 @@ class ObjectStore(Protocol):
 
     async def stat(self, key: str) -> StoredObject | None:
         """What is known of the object; None when there is none."""
+        ...
+
+    async def is_intact(self, key: str, *, size: int, sha256: str) -> bool:
+        """Whether the object is there with this content: read and hashed where nobody else sees to that."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -111,6 +111,11 @@ class S3ObjectStore:
         check_key(key)
         return await run_stoppable(lambda _: self._stat(key))
 
+    async def is_intact(self, key: str, *, size: int, sha256: str) -> bool:
+        """See `ObjectStore.is_intact`; a bucket sees to its bytes, and what others write there lacks our hash."""
+        found = await self.stat(key)
+        return found is not None and (found.size, found.sha256) == (size, sha256)
+
     async def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
         check_key(key)

@@ -1,7 +1,7 @@
 """One open purchase of the same thing: others wait for it, share its result, or take it over when its run is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -152,16 +152,52 @@ async def test_clips_of_a_scene_are_not_shared(purchases: Purchases, shared: Dat
     assert first.id != second.id
 
 
+async def _remove(objects: LocalObjectStore, key: str) -> None:
+    await objects.delete(key)
+
+
+async def _alter(objects: LocalObjectStore, key: str) -> None:
+    content = objects.path_of(key).read_bytes()
+    objects.path_of(key).write_bytes(content[:-1] + b"?")
+
+
+@pytest.mark.parametrize("damage", [_remove, _alter], ids=["gone", "another byte"])
 async def test_a_damaged_result_is_said(
-    purchases: Purchases, shared: Database, objects: LocalObjectStore, tmp_path: Path
+    purchases: Purchases,
+    shared: Database,
+    objects: LocalObjectStore,
+    tmp_path: Path,
+    damage: Callable[[LocalObjectStore, str], Awaitable[None]],
 ) -> None:
-    """A stored result whose object is gone is bought anew, once, and the log says why."""
+    """A stored result whose object is gone, or is no longer the same, is bought anew, once, and the log says why."""
     job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
     await purchases.settle(job, await keep(objects, tmp_path))
-    await objects.delete(result_of(job, wanted("ann").run).artifact.key)
+    await damage(objects, result_of(job, wanted("ann").run).artifact.key)
     own = await purchases.begin(wanted("bob"))
     assert (await purchases.begin(wanted("bob"))).id == own.id
     async with shared.transaction() as tx:
         log = await tx.logs.of_scene("bob")
     assert [entry.level for entry in log] == ["WARN"]
     assert "gone or damaged" in log[0].message
+
+
+async def test_a_result_that_is_removed_at_this_moment(
+    shared: Database, tmp_path: Path, purchases: Purchases, objects: LocalObjectStore
+) -> None:
+    """An object that goes between the look at it and its use is bought anew: nothing is booked as reused."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.ACCEPTED)
+    await purchases.settle(job, await keep(objects, tmp_path))
+    own = await Purchases(shared, _Vanishing(tmp_path / "objects", "http://127.0.0.1", SecretStr("key"))).begin(
+        wanted("bob")
+    )
+    async with shared.transaction() as tx:
+        log = await tx.logs.of_scene("bob")
+    assert own.id != job.id
+    assert ["gone or damaged" in entry.message for entry in log] == [True]
+
+
+class _Vanishing(LocalObjectStore):
+    async def is_intact(self, key: str, *, size: int, sha256: str) -> bool:
+        intact = await super().is_intact(key, size=size, sha256=sha256)
+        await self.delete(key)
+        return intact

@@ -120,11 +120,11 @@ def test_refused(shop: Program, arguments: str, code: int, words: str) -> None:
 async def test_not_now(
     shop: Program, takes: list[Take], database: Database, objects: LocalObjectStore, tmp_path: Path
 ) -> None:
-    """While it is generating nothing changes; nor when an object is gone, which is named."""
+    """While it is generating nothing changes; nor when an object is gone or damaged, which is named."""
     clip = takes[0].artifacts["clips"][0]["key"]
     await objects.delete(clip)
     gone = shop.run("scene", "use", "one", "--take", "1")
-    assert (gone.code, f"the clip 1 of take 1 is gone: {clip}" in gone.err) == (6, True)
+    assert (gone.code, f"the clip 1 of take 1 is gone or damaged: {clip}" in gone.err) == (6, True)
     async with database.transaction() as tx:
         scene = await tx.scenes.get(takes[0].scene_id)
         assert scene is not None

@@ -49,7 +49,10 @@ def objects(tmp_path: Path) -> LocalObjectStore:
 @pytest.fixture
 def shelf(database: Database, objects: LocalObjectStore) -> Shelf:
     """Where no run holds anything that the database does not know."""
+    return _shelf_of(database, objects)
 
+
+def _shelf_of(database: Database, objects: LocalObjectStore) -> Shelf:
     async def nothing(scenes: Sequence[Scene]) -> set[str]:
         return set()
 
@@ -181,6 +184,22 @@ async def test_what_became_needed_stays(shelf: Shelf, objects: LocalObjectStore,
     found = await find_garbage(shelf, before=now() - DAY)
     await add(shelf.database, scene("one", artifacts={"film": ref}))
     assert await remove_garbage(shelf, found) == []
+    assert await objects.stat(ref["key"]) is not None
+
+
+async def test_what_a_run_begins_to_use_stays(database: Database, objects: LocalObjectStore, tmp_path: Path) -> None:
+    """A paid result that a run books as reused after that look is not removed under its feet."""
+    ref = await keep(objects, tmp_path)
+    stored = bought(JobState.STORED, 1, "another", run_id="run0", artifact=ref)
+    await add(database, scene("one", **BUSY), stored)
+
+    async def held(scenes: Sequence[Scene]) -> set[str]:
+        await add(database, reused(stored, "one", run_id="run1"))
+        return set()
+
+    found = await find_garbage(_shelf_of(database, objects), before=now() - DAY, purchases=True)
+    assert [each.key for each in found] == [ref["key"]]
+    assert await remove_garbage(Shelf(database, objects, held), found) == []
     assert await objects.stat(ref["key"]) is not None
 
 

@@ -104,6 +104,15 @@ async def test_delete_frees_the_key(store: ObjectStore, tmp_path: Path) -> None:
     assert found.sha256 == digest_of(b"two")
 
 
+async def test_intact(store: ObjectStore, tmp_path: Path) -> None:
+    """An object is intact when it is there with this size and this hash."""
+    await put_bytes(store, tmp_path, b"one", "k.bin")
+    assert await store.is_intact("k.bin", size=3, sha256=digest_of(b"one"))
+    assert not await store.is_intact("k.bin", size=4, sha256=digest_of(b"one"))
+    assert not await store.is_intact("k.bin", size=3, sha256=digest_of(b"two"))
+    assert not await store.is_intact("other.bin", size=3, sha256=digest_of(b"one"))
+
+
 async def test_listing(store: ObjectStore, tmp_path: Path) -> None:
     """What stands under a prefix is listed by key, with its size and when it was written; the rest is not."""
     for key in ("a/2.mp4", "a/ü 1.mp4", "ab/3.mp4", "b/4.mp4"):
@@ -176,6 +185,8 @@ async def test_refused_keys(store: ObjectStore, tmp_path: Path, key: str) -> Non
         await store.fetch(key, tmp_path / "back")
     with pytest.raises(ValueError, match="object key"):
         await store.stat(key)
+    with pytest.raises(ValueError, match="object key"):
+        await store.is_intact(key, size=1, sha256=digest_of(b"x"))
     with pytest.raises(ValueError, match="object key"):
         await store.delete(key)
     with pytest.raises(ValueError, match="object key"):

@@ -113,12 +113,16 @@ async def test_what_is_not_served(folder: LocalObjectStore, tmp_path: Path) -> N
     assert (await get(folder.sign("gone.mp4", expires=HOUR))).status_code == 404
 
 
-async def test_damaged_content(folder: LocalObjectStore, tmp_path: Path) -> None:
-    """Content that changed on the disk is noticed, and no file is left behind."""
-    folder.path_of(KEY).write_bytes(b"changed")
+@pytest.mark.parametrize("content", [b"changed", CONTENT[:-1] + b"?", b""], ids=["shorter", "one byte", "empty"])
+async def test_damaged_content(folder: LocalObjectStore, tmp_path: Path, source: Path, content: bytes) -> None:
+    """Content that changed on the disk is noticed, leaves no file behind, and is made good by the next put."""
+    folder.path_of(KEY).write_bytes(content)
     with pytest.raises(ObjectDamaged):
         await folder.fetch(KEY, tmp_path / "out" / "back")
     assert names_in(tmp_path / "out") == []
+    assert not await folder.is_intact(KEY, size=len(CONTENT), sha256=digest_of(CONTENT))
+    await folder.put(source, key=KEY, media_type="video/mp4", sha256=digest_of(CONTENT))
+    assert await folder.is_intact(KEY, size=len(CONTENT), sha256=digest_of(CONTENT))
 
 
 def names_in(folder: Path) -> list[str]:
