@@ -113,6 +113,7 @@ class SceneActivities:
             if scene.run_id == order.run.run_id or scene.status != SceneStatus.GENERATING:
                 scene.run_id = order.run.run_id  # also of a run that ended before it could take the scene
                 _end(scene, order)
+            await tx.approvals.withdraw(order.run.run_id)
             failure = order.failure
             entry = Entry(
                 event="scene:ended",

@@ -177,6 +177,7 @@ class ApprovalDecision(StrEnum):
     REJECTED = "rejected"
     REDRAWN = "redrawn"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # its run ended before anybody answered
 
 
 class ExpiryPolicy(StrEnum):

@@ -210,7 +210,7 @@ async def mend(database: Database, client: Client, scene: Scene) -> Scene:
         return scene
     status, code, detail = outcome
     async with database.transaction() as tx:
-        await tx.scenes.end_if_generating(
+        ended = await tx.scenes.end_if_generating(
             scene.id,
             scene.run_id,
             status=status,
@@ -218,6 +218,8 @@ async def mend(database: Database, client: Client, scene: Scene) -> Scene:
             failure_message=user_message(code),
             failure_detail=detail,
         )
+        if ended and scene.run_id is not None:
+            await tx.approvals.withdraw(scene.run_id)
         return await tx.scenes.get(scene.id) or scene
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.enums import ApprovalDecision, SceneStatus
 from models.tables import Scene, now
 from models.take_tables import Approval, Take
+
+END_OF_RUN = "the end of its run"
 
 
 class TakeRepository:
@@ -55,10 +57,16 @@ class ApprovalRepository:
         self._session = session
 
     async def ask(self, approval: Approval) -> Approval:
-        """Insert the question of a round of a run, once."""
+        """Insert the question of a round of a run, once.
+
+        A run that an operator reset to before the answer asks again, and the answer stays on record.
+        """
         found = await self.find(approval.run_id, approval.round)
-        if found is not None:
+        if found is not None and found.decision is None:
             return found
+        if found is not None:
+            found.run_id = f"{found.run_id}:{found.id}"
+            await self._session.flush()
         self._session.add(approval)
         await self._session.flush()
         return approval
@@ -89,6 +97,12 @@ class ApprovalRepository:
         """All questions about a scene, oldest first."""
         query = select(Approval).where(col(Approval.scene_id) == scene_id).order_by(col(Approval.asked_at))
         return list((await self._session.exec(query)).all())
+
+    async def withdraw(self, run_id: str) -> None:
+        """The run is over: what it asked is asked no more."""
+        query = update(Approval).where(col(Approval.run_id) == run_id, col(Approval.decision).is_(None))
+        decided = {"decision": ApprovalDecision.WITHDRAWN, "decided_by": END_OF_RUN, "decided_at": now()}
+        await self._session.exec(query.values(decided))
 
     async def decide(
         self, approval: Approval, decision: ApprovalDecision, *, by: str, reason: str | None, seed: int | None

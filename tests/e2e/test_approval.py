@@ -1,11 +1,13 @@
 """A scene that waits for a person, on the whole of Devatar: its worker goes and another comes."""
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from domain.rejections import ConflictError, RejectedError
 from models.approving import ApprovalAnswer
 from models.enums import ApprovalDecision, FailureCode, JobState, Step
 from runtime.approving import approval_of, send_answer
+from runtime.launching import mend
 from tests.support.stack import Stack
 
 APPROVED = ApprovalDecision.APPROVED
@@ -47,3 +49,24 @@ async def test_a_worker_restart(stack: Stack) -> None:
         job.estimated_cost_micros for job in await stack.jobs(scene) if job.step in (Step.VIDEO, Step.LIPSYNC)
     )
     assert {job.state for job in await stack.jobs(scene)} == {JobState.STORED}
+
+
+async def test_a_question_ends_with_its_run(stack: Stack) -> None:
+    """A run that is canceled or terminated asks nothing any more: the question is withdrawn, with the time."""
+    identity = await stack.identity(lora_url=None)
+    room = f"a room with {stack.unique()} chairs"
+    scenes = [await stack.scene(f"Who, {n}?", identity=identity.name, environment=room, approval=True) for n in (1, 2)]
+    handles = [await stack.start(scene) for scene in scenes]
+    for scene in scenes:
+        await stack.until_asked(scene)
+    await handles[0].cancel()
+    await handles[1].terminate("by an operator")
+    with pytest.raises(WorkflowFailureError):
+        await handles[0].result()
+    await mend(stack.parts.database, stack.servers.client, await stack.reload(scenes[1]))
+    for scene in scenes:
+        found = await approval_of(stack.parts.database, scene.id)
+        assert found.waiting is None
+        (row,) = found.past
+        assert (row.decision, row.decided_by) == (ApprovalDecision.WITHDRAWN, "the end of its run")
+        assert row.decided_at is not None
