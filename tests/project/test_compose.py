@@ -8,25 +8,26 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api.guard import is_loopback
 from runtime.settings import load_settings
 from tests.project.compose import FILE, VARIABLE, environment_of, load, resolve, services
 from tests.project.test_env_example import TEMPORAL, defaults
 
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+[A-Za-z0-9._-]*$")
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "bucket", "migrate"}
-LONG_RUNNING = {"postgres", "temporal", "temporal-ui", "object-store", "worker"}
+LONG_RUNNING = {"postgres", "temporal", "temporal-ui", "object-store", "worker", "api"}
 CONDITION = {True: "service_completed_successfully", False: "service_healthy"}
 SERVICE_KEYS = {
     *("build", "image", "restart", "depends_on", "environment", "entrypoint", "command"),
-    *("configs", "ports", "volumes", "healthcheck", "stop_grace_period"),
+    *("configs", "ports", "volumes", "healthcheck", "stop_grace_period", "profiles"),
 }
 # A local folder serves one machine's own processes; here the store is always an S3 one, at an address of its own.
-OF_THE_API = {name for name in defaults() if name.startswith("DEVATAR_API_")}  # which is no service there
-NOT_IN_COMPOSE = {"R2_ACCOUNT_ID", "DEVATAR_FILES_URL", "DEVATAR_FILES_SIGNING_KEY"} | OF_THE_API
+NOT_IN_COMPOSE = {"R2_ACCOUNT_ID", "DEVATAR_FILES_URL", "DEVATAR_FILES_SIGNING_KEY"}
+ADDRESS_OF_THE_API = {"DEVATAR_API_HOST", "DEVATAR_API_PORT"}
 
 
 def test_the_services_are_those_promised() -> None:
-    """Temporal with its UI, one PostgreSQL, an S3-compatible store, Devatar's migration and worker, and set-up jobs."""
+    """Temporal with its UI, one PostgreSQL, an S3 store, Devatar's migration, worker and API, set-up jobs."""
     assert set(services()) == ONE_SHOT | LONG_RUNNING
     assert {key for service in services().values() for key in service} <= SERVICE_KEYS
 
@@ -72,14 +73,15 @@ def test_each_service_waits_for_the_right_thing(name: str) -> None:
         assert how == {"condition": CONDITION[target in ONE_SHOT]}
 
 
-def test_the_worker_starts_last() -> None:
+@pytest.mark.parametrize("name", ["worker", "api"])
+def test_devatar_starts_last(name: str) -> None:
     """By then the tables, the bucket and the namespace are there."""
 
     def needed(name: str) -> set[str]:
         direct = set(services()[name].get("depends_on", {}))
         return direct.union(*(needed(target) for target in direct))
 
-    assert needed("worker") == set(services()) - {"worker", "temporal-ui"}
+    assert needed(name) == set(services()) - {"worker", "api", "temporal-ui"}
 
 
 @pytest.mark.parametrize("name", services())
@@ -116,20 +118,22 @@ def test_every_variable_has_a_default() -> None:
     assert not without
 
 
-@pytest.mark.parametrize("name", ["bucket", "migrate", "worker"])
+@pytest.mark.parametrize("name", ["bucket", "migrate", "worker", "api"])
 def test_devatars_services_know_every_setting(name: str) -> None:
     """What `.env` can say reaches the worker, and nothing is passed that no setting reads."""
     given = environment_of(name)
 
-    assert given.keys() - TEMPORAL.keys() == defaults().keys() - NOT_IN_COMPOSE
+    own = set[str]() if name == "api" else ADDRESS_OF_THE_API
+    assert given.keys() - TEMPORAL.keys() == defaults().keys() - NOT_IN_COMPOSE - own
     assert given.keys() & TEMPORAL.keys() == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
 
-def test_the_workers_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("service", ["worker", "api"])
+def test_the_settings_are_valid(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
     """With nothing set, the environment loads and chooses the S3 store."""
     for name in defaults():
         monkeypatch.delenv(name, raising=False)
-    for name, value in environment_of("worker").items():
+    for name, value in environment_of(service).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DEVATAR_ENV_FILE", os.devnull)
 
@@ -144,6 +148,14 @@ def test_the_workers_addresses_are_those_of_the_services() -> None:
     host, _, port = given["TEMPORAL_ADDRESS"].partition(":")
 
     assert {(database.hostname, database.port), (store.hostname, store.port), (host, int(port))} <= inside
+
+
+def test_the_api_listens_where_its_port_is_published() -> None:
+    """It is reached from outside of its container, and only once somebody asks for it, since it needs a key."""
+    given, (port,) = environment_of("api"), services()["api"]["ports"]
+    assert not is_loopback(given["DEVATAR_API_HOST"])
+    assert port.rsplit(":", 1)[1] == given["DEVATAR_API_PORT"]
+    assert services()["api"]["profiles"] == ["api"]
 
 
 def test_the_credentials_agree() -> None:
