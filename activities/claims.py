@@ -9,14 +9,13 @@ from activities import journal
 from activities.budgets import Budgets
 from activities.purchase_log import canceled_entry, gone_entry, reused_entry, written_off_entry
 from activities.wanted import Wanted, result_of
-from domain.jobs import IllegalMoveError
-from domain.unknowns import HOLD, UnknownPolicy
+from domain.unknowns import HOLD, LONGEST_RECHECK_S, UnknownPolicy
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, JobState, Step
 from models.messages import PurchaseWait, RunRef
 from models.tables import ProviderJob, now
 from providers.errors import ProviderError
-from store.database import Database
+from store.database import Database, Transaction
 from store.jobs import Order
 from store.objects.port import ObjectStore
 
@@ -33,7 +32,8 @@ class BeingBoughtError(ProviderError):
             FailureCode.PROVIDER_UNAVAILABLE, f"{job.idempotency_key} of another scene buys the same {job.step}"
         )
         self.job = job
-        recheck_s = min(max(LEAST_S, SHARE_OF_AGE * age_s(job)), MOST_S)
+        waits_itself = job.state == JobState.UNKNOWN or job.parked_at is not None
+        recheck_s = min(max(LEAST_S, SHARE_OF_AGE * age_s(job)), LONGEST_RECHECK_S if waits_itself else MOST_S)
         self.waits = PurchaseWait(reason=f"{self.detail}; shared when it is there", recheck_s=recheck_s)
 
 
@@ -51,7 +51,7 @@ class Claims:
     async def begin(self, wanted: Wanted) -> ProviderJob:
         """The step's unfinished purchase, else a stored result, else one that its own run left behind, else an INTENT.
 
-        Raises BeingBoughtError while another run buys the same, and RejectedError over budget.
+        Raises BeingBoughtError while another run works on the same, and RejectedError over budget.
         """
         order = wanted.order()
         useless: set[str] = set()
@@ -65,7 +65,14 @@ class Claims:
     async def _under_way(self, order: Order) -> ProviderJob | None:
         async with self._database.transaction() as tx:
             job = await tx.jobs.find_open(order)
-        return None if job is None or await self._is_written_off(job) else job
+            if job is None or await self._is_written_off(tx, job):
+                return None
+            attended = not _works_on(job, order) and await tx.jobs.is_attended(job)
+            if not attended:
+                tx.jobs.take_up(job, order)
+        if attended:
+            raise BeingBoughtError(job)
+        return job
 
     async def _stored(self, wanted: Wanted, order: Order, useless: set[str]) -> ProviderJob | None:
         async with self._database.transaction() as tx:
@@ -83,43 +90,49 @@ class Claims:
         try:
             async with self._database.transaction() as tx:
                 rival = await tx.jobs.find_rival(order)
+                # What was open a moment ago may be stored now: a result that nobody has looked at goes first.
+                if rival is None and any(job.id not in useless for job in await tx.jobs.find_stored(order)):
+                    return None
                 if rival is None:
-                    # What was open a moment ago may be stored now: a result that nobody has looked at goes first.
-                    if any(job.id not in useless for job in await tx.jobs.find_stored(order)):
-                        return None
                     await self._budgets.check(tx, order)
                     return await tx.jobs.add_intent(order)
-                if _is_own(rival, order):
-                    return rival
-                attended = await tx.jobs.is_attended(rival)
+                found = await self._taken_over(tx, rival, order)
         except IntegrityError:
             return None
-        if attended or (rival.state == JobState.INTENT and now() - rival.intent_at < JUST_CLAIMED):
-            raise BeingBoughtError(rival)
-        if rival.state == JobState.INTENT:
-            await self._release(rival)
+        if isinstance(found, BeingBoughtError):
+            raise found
+        return found
+
+    async def _taken_over(
+        self, tx: Transaction, rival: ProviderJob, order: Order
+    ) -> ProviderJob | BeingBoughtError | None:
+        """The purchase that no run works on any more, from now on ours; None when it is over with this look.
+
+        Whoever comes next finds it attended and waits, so that no two runs send or look for the same request.
+        """
+        if _is_own(rival, order):
+            return None  # it came to be a moment ago: the next look finds it first
+        just_claimed = rival.state == JobState.INTENT and now() - rival.intent_at < JUST_CLAIMED
+        if just_claimed or await tx.jobs.is_attended(rival):
+            return BeingBoughtError(rival)
+        if rival.state == JobState.INTENT:  # nothing is out, and nobody is going to send it
+            await tx.jobs.move(rival.id, JobState.CANCELED, actual_cost_micros=0)
+            await journal.write(tx, run_of(rival), canceled_entry(rival))
             return None
-        return None if await self._is_written_off(rival) else rival
+        if await self._is_written_off(tx, rival):
+            return None
+        tx.jobs.take_up(rival, order)
+        return rival
 
-    async def _release(self, job: ProviderJob) -> None:
-        """Nothing was sent, and nobody is going to."""
-        try:
-            async with self._database.transaction() as tx:
-                row = await tx.jobs.move(job.id, JobState.CANCELED, actual_cost_micros=0)
-                await journal.write(tx, run_of(row), canceled_entry(row))
-        except IllegalMoveError:
-            return  # somebody else was faster: the next look shows what it is now
-
-    async def _is_written_off(self, job: ProviderJob) -> bool:
+    async def _is_written_off(self, tx: Transaction, job: ProviderJob) -> bool:
         """By the policy of its step, now."""
         after = self._policies.get(Step(job.step), HOLD).rebuy_after
         if job.state != JobState.UNKNOWN or after is None or age_s(job) < after.total_seconds():
             return False
-        why = f"no word for {after.total_seconds():g} s, bought again: possible loss"
-        async with self._database.transaction() as tx:
-            row = await tx.jobs.write_off(job.id)
-            if row is not None:
-                await journal.write(tx, run_of(row), written_off_entry(row, why))
+        row = await tx.jobs.write_off(job.id)
+        if row is not None:
+            why = f"no word for {after.total_seconds():g} s, bought again: possible loss"
+            await journal.write(tx, run_of(row), written_off_entry(row, why))
         return row is not None
 
     async def _is_kept_for(self, wanted: Wanted, order: Order, job: ProviderJob) -> bool:
@@ -140,13 +153,17 @@ class Claims:
         return await self._objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
 
 
+def _works_on(job: ProviderJob, order: Order) -> bool:
+    return (job.worked_on_by, job.run_id) == (order.scene_id, order.run_id)
+
+
 def _is_own(job: ProviderJob, order: Order) -> bool:
     return (job.scene_id, job.step, job.clip) == (order.scene_id, order.step, order.clip)
 
 
 def run_of(job: ProviderJob) -> RunRef:
-    """The run that a purchase is booked on."""
-    return RunRef(scene_id=job.scene_id, run_id=job.run_id)
+    """The run that works on a purchase."""
+    return RunRef(scene_id=job.worked_on_by, run_id=job.run_id)
 
 
 def age_s(job: ProviderJob) -> float:

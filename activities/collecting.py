@@ -11,7 +11,7 @@ from activities.heartbeats import Pulse, pause
 from activities.purchases import Purchases
 from activities.workshop import Workshop
 from domain.failures import is_retryable
-from domain.polling import FIRST_DELAY_S, PATIENCE, next_poll_delay_s
+from domain.polling import FIRST_DELAY_S, LONGEST_DELAY_S, PATIENCE, next_poll_delay_s
 from media.errors import MediaInvalid
 from models.artifacts import ArtifactRef
 from models.enums import FailureCode, JobState, Provider, Step
@@ -24,6 +24,7 @@ from providers.ports import Finished, ImageProvider, JobProvider, LipsyncProvide
 RequestT = TypeVar("RequestT", ImageRequest, VideoRequest, LipsyncRequest)
 
 MAX_OUTPUT_BYTES = 2 * 1024**3  # five minutes of 1080p at a generous 50 Mbit/s
+FETCH_AGAIN_FOR = timedelta(seconds=15)  # what is paid for and useless so long after its job's end stays useless
 CANCEL_POLLS = 8  # two seconds: a vendor that stops a job says so at once
 KIND = {Step.IMAGE: "image", Step.VIDEO: "video", Step.LIPSYNC: "video"}
 
@@ -128,8 +129,18 @@ class Collector:
 
     async def _wait(self, job: ProviderJob, desk: Desk[Any], pulse: Pulse) -> Finished | PurchaseWait:
         began = job.accepted_at or job.intent_at
+        failures = 0
         while True:
-            status = await self._poll(job, desk)
+            try:
+                status = await self._poll(job, desk)
+            except ProviderError as error:  # an outage costs patience, and not the scene
+                if error.delivery is Delivery.JOB_ENDED or not is_retryable(error.code):
+                    raise
+                failures += 1
+                own_pause = min(2.0**failures, LONGEST_DELAY_S)
+                status = Waiting(f"it cannot be asked: {error.detail}", error.retry_after_s or own_pause)
+            else:
+                failures = 0
             if isinstance(status, Finished):
                 return status
             elapsed = now() - began
@@ -144,6 +155,8 @@ class Collector:
             return await desk.vendor.poll(desk.request, job.request_id or "")
         except ProviderError as error:
             if error.delivery is Delivery.JOB_ENDED:
+                # Canceled by somebody else: whoever asks for it now still wants it.
+                error.resubmit = error.resubmit or error.code is FailureCode.CANCELED
                 await self._purchases.fail(job, error)
             raise
 
@@ -155,8 +168,11 @@ class Collector:
             async with self._workshop.bench() as folder:
                 artifact = await self._download(finished.url, folder / "output", KIND[Step(job.step)])
         except ProviderError as error:
-            if not is_retryable(error.code):  # paid for, and what came is useless: asking again brings the same
-                await self._purchases.fail(job, error)
+            if is_retryable(error.code):
+                raise
+            if now() - (job.succeeded_at or now()) < FETCH_AGAIN_FOR:
+                raise ProviderError(FailureCode.PROVIDER_UNAVAILABLE, f"{error.detail}; fetched again") from error
+            await self._purchases.fail(job, error)
             raise
         await self._purchases.settle(job, artifact)
 
@@ -178,4 +194,6 @@ def _raise_if_over(job: ProviderJob) -> None:
     """A purchase that ended without a result says again why."""
     if job.state != JobState.STORED:
         code = FailureCode(job.error_code or FailureCode.CANCELED)
-        raise ProviderError(code, job.error_detail or f"the job is {job.state}", delivery=Delivery.JOB_ENDED)
+        again = job.resubmit or job.state == JobState.CANCELED
+        detail = job.error_detail or f"the job is {job.state}"
+        raise ProviderError(code, detail, delivery=Delivery.JOB_ENDED, resubmit=again)

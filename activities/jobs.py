@@ -1,14 +1,17 @@
 """Pictures, clips and lipsync: submit is one short POST, collect polls, downloads and stores."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
 from activities.claims import BeingBoughtError
 from activities.collecting import Collector, JobProviders, RequestT
 from activities.failures import translated_failures
 from activities.heartbeats import Pulse, heartbeating
+from activities.journal import LOG_STEP
 from activities.loras import LoraLinks
 from activities.purchases import UNANSWERED, Purchases
 from activities.wanted import Wanted, collected, result_of, ticket_of
@@ -30,6 +33,8 @@ from providers.errors import ProviderError
 from providers.ports import JobProvider
 from store.database import Database
 from store.objects.port import ObjectStore
+
+KEEP_ID_PAUSES_S = (0.5, 1, 2, 4, 8, 15)  # half a minute: a database that fails over is back by then
 
 CallbackOf = Callable[[Provider, str], str | None]
 """Where a vendor may announce the end of the purchase with this id; None where it is to say nothing."""
@@ -126,7 +131,7 @@ class JobActivities:
         )
         if request_id is None:
             return False
-        await self._purchases.accept(job, request_id)
+        await self._keep_id(job, request_id)
         return True
 
     async def _submit(self, wanted: Wanted, vendor: JobProvider[RequestT], request: RequestT) -> JobTicket:
@@ -155,7 +160,29 @@ class JobActivities:
             send=lambda: vendor.submit(request, key=key, url_of=self._url_of, callback_url=callback),
             find=lambda: vendor.recover(request, key=key, url_of=self._url_of),
         )
-        await self._purchases.accept(job, request_id)
+        await self._keep_id(job, request_id)
+
+    async def _keep_id(self, job: ProviderJob, request_id: str) -> None:
+        """Write down under which id the vendor has it, also where the database is away for a moment.
+
+        The id is known nowhere else, and fal tells it once only.
+        """
+        for pause_s in (*KEEP_ID_PAUSES_S, None):
+            try:
+                await self._purchases.accept(job, request_id)
+            except (DBAPIError, OSError):
+                if pause_s is None:
+                    raise
+                activity.logger.warning(
+                    "[%s] %s accepted %s as %s, and the database does not answer: it is written in a moment",
+                    LOG_STEP[Step(job.step)],
+                    job.provider,
+                    job.idempotency_key,
+                    request_id,
+                )
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     async def _collect(self, order: CollectInput) -> Collected:
         with translated_failures():

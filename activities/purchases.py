@@ -5,6 +5,7 @@ leaves, so the next attempt knows whether a request may be out. A row in SENT or
 vendor was asked for it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from store.objects.port import ObjectStore
 
 Answer = TypeVar("Answer")
 
+LAST_WORD_S = 3.0  # a POST is answered within it, as a rule, and a cancel is to end in seconds
 UNANSWERED = (JobState.INTENT, JobState.SENT, JobState.UNKNOWN)
 
 
@@ -56,31 +58,34 @@ class Purchases:
     async def attempt(
         self, job: ProviderJob, send: Callable[[], Awaitable[Answer]], find: Callable[[], Awaitable[Answer | None]]
     ) -> Answer:
-        """Send once, or find what an earlier attempt sent. Raises `ProviderError`; the row says what is known."""
+        """Send once, or find what an earlier attempt sent. Raises `ProviderError`; the row says what is known.
+
+        A request that the vendor does not know goes out again, under the same key. A cancel that comes while it is out
+        is put off for a moment, since the answer says what was bought; when it comes, the cancel is for the caller.
+        """
+        again: list[JobState] = []
         if job.state in (JobState.SENT, JobState.UNKNOWN):
             found = await self.find(job, find)
             if found is not None:
                 return found
-        await self.move(job, JobState.SENT)
+            again = [JobState.INTENT]
+        await self.move(job, *again, JobState.SENT)
         try:
-            return await send()
+            return await _answered(send())
         except ProviderError as error:
             return await self._after_failed_send(job, error, find)
 
     async def find(self, job: ProviderJob, find: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Ask the vendor for a request whose answer was lost. None: it is sure, and the row is back at INTENT.
+        """Ask the vendor for a request whose answer was lost. None: it does not know it, or not yet.
 
         Raises `ProviderError` when it cannot tell (yet); the row is in UNKNOWN then.
         """
         try:
-            found = await find()
+            return await find()
         except ProviderError as error:
             if job.state == JobState.SENT:
                 await self.move(job, JobState.UNKNOWN, entry=failed_entry(job, error, "lost"), **_error(error))
             raise
-        if found is None:
-            await self.move(job, JobState.INTENT)
-        return found
 
     async def accept(self, job: ProviderJob, request_id: str) -> ProviderJob:
         """The vendor has it under this id, said by its answer or by its webhook, whichever comes first.
@@ -100,11 +105,14 @@ class Purchases:
     async def move(
         self, job: ProviderJob, *states: JobState, entry: Entry | None = None, **changes: Any
     ) -> ProviderJob:
-        """Move the row on through `states`, with its log row, in one commit; `job` itself is brought up to date."""
+        """Move the row on through `states`, with its log row, in one commit; `job` itself is brought up to date.
+
+        Raises IllegalMoveError when somebody else moved it since `job` was read.
+        """
         async with self._database.transaction() as tx:
             moved = job
             for state in states:
-                moved = await tx.jobs.move(job.id, state, **changes)
+                moved = await tx.jobs.move(job.id, state, seen=job if moved is job else None, **changes)
             if entry is not None:
                 await journal.write(tx, run_of(moved), entry)
         return _refresh(job, moved)
@@ -119,15 +127,20 @@ class Purchases:
         facts["artifact"] = artifact.model_dump(mode="json")
         return await self.move(job, *missing, JobState.STORED, entry=entry, **facts)
 
-    async def fail(self, job: ProviderJob, error: ProviderError) -> None:
+    async def fail(self, job: ProviderJob, error: ProviderError, **facts: Any) -> None:
         """The purchase is over without a result; what the vendor charged for it all the same is booked."""
-        cost = _cost_of_failure(job, error)
-        await self.move(job, JobState.FAILED, entry=failed_entry(job, error), actual_cost_micros=cost, **_error(error))
+        facts |= {"actual_cost_micros": _cost_of_failure(job, error), "resubmit": error.resubmit} | _error(error)
+        await self.move(job, JobState.FAILED, entry=failed_entry(job, error), **facts)
 
     async def cancel(self, job: ProviderJob, error: ProviderError | None = None) -> None:
         """The purchase was stopped: before it was sent, or by the vendor, whose `error` says what it charged."""
         cost = _cost_of_failure(job, error) if error else 0
         await self.move(job, JobState.CANCELED, entry=canceled_entry(job), actual_cost_micros=cost)
+
+    async def release(self, job: ProviderJob) -> None:
+        """Nobody waits for it, and the vendor never had it, or does not know it long after it was sent."""
+        back = [] if job.state == JobState.INTENT else [JobState.INTENT]
+        await self.move(job, *back, JobState.CANCELED, entry=canceled_entry(job), actual_cost_micros=0)
 
     async def park(self, job: ProviderJob, reason: str) -> PurchaseWait:
         """Leave an accepted purchase to the reconciler; its run waits for word from there."""
@@ -158,12 +171,26 @@ class Purchases:
             found = await self.find(job, find)
             if found is not None:
                 return found
-            raise ProviderError(FailureCode.PROVIDER_UNAVAILABLE, f"{job.provider} never got the request") from error
+            detail = f"{error.detail}; {job.provider} does not know the request yet"
+            raise ProviderError(FailureCode.PROVIDER_UNAVAILABLE, detail) from error
         if is_retryable(error.code):
             await self.move(job, JobState.INTENT, **_error(error))
         else:
             await self.fail(job, error)
         raise error
+
+
+async def _answered(sending: Awaitable[Answer]) -> Answer:
+    """The answer, also where a cancel comes first and the answer within `LAST_WORD_S` after it."""
+    request = asyncio.ensure_future(sending)
+    try:
+        return await asyncio.shield(request)
+    except asyncio.CancelledError:
+        await asyncio.wait({request}, timeout=LAST_WORD_S)
+        if request.done() and not request.cancelled() and request.exception() is None:
+            return request.result()
+        request.cancel()
+        raise
 
 
 def _cost_of_failure(job: ProviderJob, error: ProviderError) -> int | None:

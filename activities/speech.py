@@ -1,5 +1,7 @@
 """Speech: bought in one call, measured, kept with its alignment."""
 
+from datetime import timedelta
+
 from temporalio import activity
 
 from activities.claims import BeingBoughtError
@@ -9,15 +11,17 @@ from activities.purchases import Purchases
 from activities.wanted import Wanted, collected
 from activities.workshop import Workshop
 from domain.prices import speech_cost
-from models.enums import JobState, Step
+from media.errors import MediaInvalid
+from models.enums import FailureCode, JobState, Step
 from models.messages import Collected, SynthesizeSpeechInput
 from models.requests import SpeechRequest
 from models.tables import ProviderJob
-from providers.errors import ProviderError
+from providers.errors import Delivery, ProviderError
 from providers.ports import SpeechAudio, SpeechProvider
 from store.database import Database
 
 MP3 = "audio/mpeg"
+CLOCKS_APART = timedelta(minutes=10)  # more than the adapter allows a vendor's clock to be off
 
 
 class SpeechActivities:
@@ -44,7 +48,7 @@ class SpeechActivities:
                 except BeingBoughtError as rival:
                     return Collected(waits=rival.waits)
                 try:
-                    await self._speak(job, request)
+                    await self.buy(job, request)
                 except ProviderError as error:
                     if job.state != JobState.UNKNOWN:
                         raise
@@ -63,7 +67,8 @@ class SpeechActivities:
         await self._keep(job, found)
         return True
 
-    async def _speak(self, job: ProviderJob, request: SpeechRequest) -> None:
+    async def buy(self, job: ProviderJob, request: SpeechRequest) -> None:
+        """Have it spoken and kept, unless it is. Raises ProviderError."""
         if job.state == JobState.STORED:
             return
         bought = await self._purchases.attempt(
@@ -72,16 +77,29 @@ class SpeechActivities:
         await self._keep(job, bought)
 
     async def _found(self, job: ProviderJob, request: SpeechRequest) -> SpeechAudio | None:
+        since = job.sent_at or job.intent_at
         async with self._database.transaction() as tx:
-            taken = await tx.jobs.request_ids(self._provider.provider, job.fingerprint)
-        return await self._provider.recover(request, since=job.sent_at or job.intent_at, taken=taken)
+            taken = await tx.jobs.request_ids(self._provider.provider, since - CLOCKS_APART)
+        return await self._provider.recover(request, since=since, taken=taken)
 
     async def _keep(self, job: ProviderJob, bought: SpeechAudio) -> None:
-        async with self._workshop.bench() as folder:
-            path = folder / "speech.mp3"
-            path.write_bytes(bought.audio)
-            artifact = await self._workshop.keep(path, MP3)
+        """Keep the audio, and book it. Raises ProviderError (`media_invalid`) for what is none, and is paid."""
         cost = None if bought.character_cost is None else speech_cost(bought.character_cost)
+        try:
+            async with self._workshop.bench() as folder:
+                path = folder / "speech.mp3"
+                path.write_bytes(bought.audio)
+                artifact = await self._workshop.keep(path, MP3)
+        except MediaInvalid as error:
+            useless = ProviderError(
+                FailureCode.MEDIA_INVALID,
+                f"what {job.provider} sent is no speech: {error}",
+                delivery=Delivery.JOB_ENDED,
+                charged=True,
+                actual_cost_micros=cost,
+            )
+            await self._purchases.fail(job, useless, request_id=bought.request_id)
+            raise useless from error
         alignment = None if bought.alignment is None else bought.alignment.model_dump(mode="json")
         await self._purchases.settle(
             job, artifact, request_id=bought.request_id, actual_cost_micros=cost, alignment=alignment

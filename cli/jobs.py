@@ -61,7 +61,7 @@ def give_up_job(
             given_up = await give_up(open_session.database, key, reason.strip())
             client = await open_session.temporal_if_there()
             if client is not None:
-                await tell_purchase_changed(client, given_up.scene_id)
+                await tell_purchase_changed(client, given_up.worked_on_by)
             return given_up
 
     job = run(work(), as_json=as_json)

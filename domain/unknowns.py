@@ -8,6 +8,7 @@ from models.enums import Step
 
 FIRST_RECHECK_S = 2.0  # a vendor that was away for a moment can tell very soon
 SHARE_OF_AGE = 0.5  # asked again after half as long as it has been unknown: at most a third of the wait is idle
+NEVER_ARRIVED = timedelta(minutes=10)  # a vendor lists what it took within seconds; ours are cut off after four minutes
 LONGEST_RECHECK_S = 3600.0  # a webhook, a person or the reconciler wakes the scene earlier
 
 

@@ -195,7 +195,9 @@ class ProviderJob(SQLModel, table=True):
     buys for `test-{identity}`. `actual_cost_micros` is what the vendor charged: 0 when it let a failed job go, unset
     while it has not told (then the estimate counts). A purchase in UNKNOWN that is `written_off_at` is a possible loss
     that nothing waits for any more; one that is `parked_at` is collected by the reconciler. While it is open and
-    awaited no other purchase can have its `claim`, so that nobody buys the same thing at the same time.
+    awaited no other purchase can have its `claim`, so that nobody buys the same thing at the same time. `run_id` is the
+    run that works on it: one of its own scene, or, once its own is over, of the scene that it is `carried_by`. Of a
+    failed one `resubmit` says that buying it once more may well work.
     """
 
     __tablename__ = "provider_job"  # pyright: ignore[reportAssignmentType]
@@ -239,6 +241,13 @@ class ProviderJob(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     written_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    carried_by: str | None = None
+    resubmit: bool = Field(default=False, sa_column_kwargs={"server_default": sa_false()})
+
+    @property
+    def worked_on_by(self) -> str:
+        """The id of the scene whose run works on it."""
+        return self.carried_by or self.scene_id
 
 
 class Reuse(SQLModel, table=True):

@@ -54,8 +54,8 @@ class JobProvider(Protocol[RequestT]):
     async def recover(self, request: RequestT, *, key: str, url_of: UrlOf) -> str | None:
         """Find the job of an earlier `submit` whose answer was lost.
 
-        Returns its request id, or None when the vendor is sure that there is none. Raises `outcome_unknown` where the
-        vendor cannot tell.
+        Returns its request id, or None when the vendor knows none; the request may be on its way still, so that it is
+        sent again under the same key or looked for again. Raises `outcome_unknown` where the vendor cannot tell.
         """
         ...
 

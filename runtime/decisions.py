@@ -1,10 +1,10 @@
 """What only a person can decide: to give up a purchase whose answer was lost."""
 
 from activities import journal
+from activities.claims import run_of
 from activities.purchase_log import written_off_entry
 from domain.rejections import RejectedError
 from models.enums import FailureCode, JobState
-from models.messages import RunRef
 from models.tables import ProviderJob
 from store.database import Database
 
@@ -39,7 +39,5 @@ async def give_up(database: Database, reference: str, reason: str) -> ProviderJo
             remedy = _INSTEAD[JobState(found.state)]
             raise RejectedError("key", f"{found.idempotency_key} is {found.state}, not {JobState.UNKNOWN}", remedy)
         job.error_detail = f"given up: possible loss. {reason}"
-        await journal.write(
-            tx, RunRef(scene_id=job.scene_id, run_id=job.run_id), written_off_entry(job, job.error_detail)
-        )
+        await journal.write(tx, run_of(job), written_off_entry(job, job.error_detail))
         return job

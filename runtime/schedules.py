@@ -1,4 +1,4 @@
-"""The reconciler's schedule at Temporal: made by the first worker, brought up to date by every later one."""
+"""The reconciler's schedule at Temporal: made by the first worker, given another interval by a later one."""
 
 from datetime import timedelta
 

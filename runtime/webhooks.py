@@ -1,6 +1,7 @@
 """What vendors announce: where they do, and what it changes. Polling stays the truth; this only resolves and wakes."""
 
 from activities import journal
+from activities.claims import run_of
 from activities.jobs import CallbackOf
 from activities.journal import LOG_STEP, Entry
 from activities.purchase_log import what
@@ -8,7 +9,6 @@ from activities.purchases import UNANSWERED, Purchases
 from domain.jobs import OPEN_STATES, IllegalMoveError
 from domain.rejections import ConflictError, RejectedError
 from models.enums import FailureCode, LogLevel, Provider, Step
-from models.messages import RunRef
 from models.tables import ProviderJob
 from runtime.settings import Settings
 from store.database import Database
@@ -52,11 +52,11 @@ class Announcements:
                 changed = True
             except IllegalMoveError:  # its submit, or another delivery, was faster
                 job = await self._find(job_id) or job
-        if job.request_id not in (None, request_id):
-            await self._note_second_job(job, request_id)
-            raise ConflictError("job", f"{provider} has another job for it", "Look at both in the vendor's dashboard")
+        if job.request_id != request_id:
+            await self._note_stray_job(job, request_id)
+            raise ConflictError("job", f"{provider} has another job for it", "Look at it in the vendor's dashboard")
         is_parked = job.parked_at is not None and job.state in OPEN_STATES
-        return job.scene_id if changed or is_parked else None
+        return job.worked_on_by if changed or is_parked else None
 
     async def _find(self, job_id: str) -> ProviderJob | None:
         async with self._database.transaction() as tx:
@@ -65,14 +65,16 @@ class Announcements:
             except KeyError:
                 return None
 
-    async def _note_second_job(self, job: ProviderJob, request_id: str) -> None:
+    async def _note_stray_job(self, job: ProviderJob, request_id: str) -> None:
+        """A second job, or one of a purchase that ended when the vendor did not know it."""
+        known = f"beside {job.request_id}" if job.request_id else f"although the purchase is {job.state}"
         entry = Entry(
-            event=f"{job.idempotency_key}:second-job:{request_id}",
+            event=f"{job.idempotency_key}:stray-job:{request_id}",
             step=LOG_STEP[Step(job.step)],
             provider=job.provider,
             level=LogLevel.ERROR,
-            message=f"{what(job)}: {job.provider} has a second job for this purchase, which is not in the ledger",
-            payload={"idempotency_key": job.idempotency_key, "request_id": job.request_id, "second": request_id},
+            message=f"{what(job)}: {job.provider} has the job {request_id} {known}; it is not in the ledger",
+            payload={"idempotency_key": job.idempotency_key, "request_id": job.request_id, "stray": request_id},
         )
         async with self._database.transaction() as tx:
-            await journal.write(tx, RunRef(scene_id=job.scene_id, run_id=job.run_id), entry)
+            await journal.write(tx, run_of(job), entry)

@@ -1,15 +1,15 @@
 """Purchases in the database: the one table that stands around every paid call."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func
+from sqlalchemy import ColumnElement, case, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from domain.jobs import OPEN_STATES, check_move
+from domain.jobs import OPEN_STATES, IllegalMoveError, check_move
 from domain.keys import job_key
 from models.enums import JobState, Provider, SceneStatus, Step
 from models.tables import ProviderJob, Reuse, Scene, now
@@ -59,35 +59,37 @@ class JobRepository:
         self._session = session
 
     async def get(self, job_id: str, *, lock: bool = False) -> ProviderJob:
-        """By id; `lock` holds the row until the transaction ends. Raises KeyError when there is none."""
-        job = await self._session.get(ProviderJob, job_id, with_for_update=lock or None)
+        """By id; `lock` holds the row until the transaction ends, and reads it anew. Raises KeyError for none."""
+        job = await self._session.get(ProviderJob, job_id, with_for_update=lock or None, populate_existing=lock)
         if job is None:
             raise KeyError(f"no purchase has the id {job_id!r}")
         return job
 
     async def find_open(self, order: Order) -> ProviderJob | None:
-        """The unfinished purchase of the same thing for the same step, which this run then carries on."""
+        """The unfinished purchase of the same thing for the same step, held until the transaction ends."""
         query = self._of_step(order).where(
             col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state).in_(OPEN_STATES), _AWAITED
         )
         if order.fresh:
             query = query.where(col(ProviderJob.claim) == order.claim)
-        job = (await self._session.exec(query)).first()
-        if job is not None:
-            job.run_id = order.run_id
-        return job
+        return (await self._session.exec(query.with_for_update())).first()
 
     async def find_rival(self, order: Order) -> ProviderJob | None:
-        """The unfinished purchase of the same thing for another step or scene."""
+        """The unfinished purchase of the same thing for another step or scene, held until the transaction ends."""
         query = select(ProviderJob).where(
             col(ProviderJob.claim) == order.claim, col(ProviderJob.state).in_(OPEN_STATES), _AWAITED
         )
-        return (await self._session.exec(query)).first()
+        return (await self._session.exec(query.with_for_update())).first()
 
     async def is_attended(self, job: ProviderJob) -> bool:
-        """Whether the run that ordered it is under way, and goes on with it."""
-        scene = await self._session.get(Scene, job.scene_id)
+        """Whether the run that works on it is under way."""
+        scene = await self._session.get(Scene, job.worked_on_by)
         return scene is not None and scene.status == SceneStatus.GENERATING and scene.run_id == job.run_id
+
+    def take_up(self, job: ProviderJob, order: Order) -> None:
+        """From now on this run works on it; the caller holds the row."""
+        job.run_id = order.run_id
+        job.carried_by = None if job.scene_id == order.scene_id else order.scene_id
 
     async def find_stored(self, order: Order, limit: int = 5) -> list[ProviderJob]:
         """Settled purchases of the same thing: those in the scene's current take first, else the newest.
@@ -144,9 +146,15 @@ class JobRepository:
         await self._session.flush()
         return job
 
-    async def move(self, job_id: str, to: JobState, **changes: Any) -> ProviderJob:
-        """Move a purchase on and note when. Raises IllegalMoveError for a move that `domain.jobs` does not allow."""
+    async def move(self, job_id: str, to: JobState, *, seen: ProviderJob | None = None, **changes: Any) -> ProviderJob:
+        """Move a purchase on and note when.
+
+        Raises IllegalMoveError for a move that `domain.jobs` does not allow, and when somebody else moved it since it
+        was `seen`: what was concluded from that need not hold any more.
+        """
         job = await self.get(job_id, lock=True)
+        if seen is not None and (job.state, job.sent_at) != (seen.state, seen.sent_at):
+            raise IllegalMoveError(f"{job.idempotency_key} is {job.state} by now, no longer {seen.state}")
         check_move(JobState(job.state), to)
         job.state = to
         if to in _GOOD_STATES:  # what went wrong on the way is in the log; a purchase that came out carries no error
@@ -216,7 +224,7 @@ class JobRepository:
         )
         query = (
             select(ProviderJob)
-            .join(Scene, col(Scene.id) == col(ProviderJob.scene_id), isouter=True)
+            .join(Scene, col(Scene.id) == _worked_on_by(), isouter=True)
             .where(
                 col(ProviderJob.state).in_(OPEN_STATES),
                 col(ProviderJob.parked_at).is_not(None)
@@ -231,21 +239,19 @@ class JobRepository:
         )
         return list((await self._session.exec(query)).all())
 
-    async def request_ids(self, provider: Provider, fingerprint: str) -> frozenset[str]:
-        """The vendor's ids of the purchases of the same thing, so that none is taken for another's."""
+    async def request_ids(self, provider: Provider, since: datetime) -> frozenset[str]:
+        """The vendor's ids of all that was bought there since, so that none is taken for another purchase's."""
         query = select(ProviderJob.request_id).where(
             col(ProviderJob.provider) == provider,
-            col(ProviderJob.fingerprint) == fingerprint,
             col(ProviderJob.request_id).is_not(None),
+            func.coalesce(col(ProviderJob.stored_at), col(ProviderJob.ended_at), now()) >= since,
         )
         return frozenset(found for found in (await self._session.exec(query)).all() if found)
 
     async def open_of_run(self, scene_id: str, run_id: str) -> list[ProviderJob]:
-        """What a run has not finished buying."""
+        """What a run works on and has not finished buying."""
         query = select(ProviderJob).where(
-            col(ProviderJob.scene_id) == scene_id,
-            col(ProviderJob.run_id) == run_id,
-            col(ProviderJob.state).in_(OPEN_STATES),
+            col(ProviderJob.run_id) == run_id, _worked_on_by() == scene_id, col(ProviderJob.state).in_(OPEN_STATES)
         )
         return list((await self._session.exec(query)).all())
 
@@ -285,6 +291,10 @@ class JobRepository:
             )
             .order_by(col(ProviderJob.take).desc())
         )
+
+
+def _worked_on_by() -> ColumnElement[str]:
+    return func.coalesce(col(ProviderJob.carried_by), col(ProviderJob.scene_id))
 
 
 def _keys(artifacts: dict[str, Any]) -> list[str]:

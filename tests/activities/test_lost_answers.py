@@ -50,13 +50,68 @@ async def test_answer_lost_and_not_sure_yet(shop: Shop) -> None:
     assert (row.state, row.request_id, row.take) == (S.ACCEPTED, "r2", 1)
 
 
-async def test_answer_lost_and_surely_nothing_there(shop: Shop) -> None:
-    """A request that surely never arrived is free to be sent by the next attempt."""
-    vendor = Vendor(sends=[LOST, "r2"], finds=[None])
+async def test_answer_lost_and_nothing_there(shop: Shop) -> None:
+    """A request that the vendor does not know may be on its way still: it stays unknown until it is sent again."""
+    vendor = Vendor(sends=[LOST, "r2"], finds=[None, None])
     assert is_retryable((await shop.fails(vendor)).code)
-    assert (await shop.row()).state == S.INTENT
+    assert (await shop.row()).state == S.UNKNOWN
     await shop.attempt(vendor)
-    assert vendor.calls == ["send", "find", "send"]
+    assert vendor.calls == ["send", "find", "find", "send"]
+    assert (await shop.row()).state == S.ACCEPTED
+
+
+async def test_what_somebody_else_sent_meanwhile(shop: Shop) -> None:
+    """Whoever heard "there is none" of an earlier request sends nothing once another attempt has sent one."""
+    await shop.fails(Vendor(sends=[LOST], finds=[NOT_YET]))
+    slow = await shop.purchases.begin(wanted())
+    quick = Vendor(sends=["r2"], finds=[None])
+    vendor = Vendor(finds=[None])
+
+    async def find() -> str | None:
+        await shop.attempt(quick)
+        return await vendor.find()
+
+    with pytest.raises(IllegalMoveError, match="accepted by now"):
+        await shop.purchases.attempt(slow, send=vendor.send, find=find)
+    assert (quick.calls, vendor.calls) == (["find", "send"], ["find"])
+    assert (await shop.row()).request_id == "r2"
+
+
+async def test_a_cancel_hears_the_answer(shop: Shop) -> None:
+    """An answer that comes right after a cancel is taken: else nobody would know what was bought."""
+    sent = asyncio.Event()
+
+    async def answer() -> str:
+        sent.set()
+        await asyncio.sleep(0.2)
+        return "r1"
+
+    attempt = asyncio.create_task(shop.attempt(Vendor(sends=[answer])))
+    await sent.wait()
+    attempt.cancel()
+    assert (await attempt).state == S.ACCEPTED
+
+
+@pytest.mark.parametrize("late", [LOST, None], ids=["an error", "nothing"])
+async def test_a_cancel_without_an_answer(
+    shop: Shop, late: ProviderError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer in time, or a bad one, ends the attempt: the purchase is sent, and to be looked into."""
+    monkeypatch.setattr("activities.purchases.LAST_WORD_S", 0.1)
+    sent = asyncio.Event()
+
+    async def answer() -> str:
+        sent.set()
+        await asyncio.sleep(0.02 if late else 60)
+        raise late or AssertionError
+
+    vendor = Vendor(sends=[answer])
+    attempt = asyncio.create_task(shop.attempt(vendor))
+    await sent.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    assert (vendor.calls, (await shop.row()).state) == (["send"], S.SENT)
 
 
 async def test_cannot_tell(shop: Shop) -> None:

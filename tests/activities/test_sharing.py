@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,41 @@ async def test_what_a_dead_run_left_is_taken_over(
         assert await purchases.attempt(taken, send=vendor.send, find=vendor.find) == "r1"
         assert vendor.calls == ["find"]
     assert len(await rows(shared)) == 1
+
+
+async def test_one_takes_over(purchases: Purchases, shared: Database) -> None:
+    """Of several that need what a dead run left one carries it on, also in the eyes of a cancel; the others wait."""
+    await stored_scene(shared, "cat", status=SceneStatus.GENERATING, run_id="run-cat")
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.UNKNOWN)
+    await ends(shared, "ann")
+    came = await asyncio.gather(*(purchases.begin(wanted(name)) for name in ("bob", "cat")), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in came) == ["BeingBoughtError", "ProviderJob"]
+    (row,) = [row for row in await rows(shared) if row.id == job.id]
+    assert row.scene_id == "ann"
+    async with shared.transaction() as tx:
+        worked_on = [await tx.jobs.open_of_run(name, f"run-{name}") for name in ("ann", "bob", "cat")]
+    assert [bool(jobs) for jobs in worked_on] == [row.worked_on_by == name for name in ("ann", "bob", "cat")]
+    with pytest.raises(BeingBoughtError):  # its own scene's next run waits too, and takes it back afterwards
+        await purchases.begin(Wanted(RunRef(scene_id="ann", run_id="run2"), Step.IMAGE, Provider.FAL, REQUEST))
+    await ends(shared, row.worked_on_by)
+    back = await purchases.begin(Wanted(RunRef(scene_id="ann", run_id="run2"), Step.IMAGE, Provider.FAL, REQUEST))
+    assert (back.id, back.worked_on_by, back.run_id) == (job.id, "ann", "run2")
+
+
+@pytest.mark.parametrize(("held", "recheck_s"), [(True, 3600.0), (False, 30.0)])
+async def test_a_held_purchase_is_looked_at_more_and_more_rarely(
+    purchases: Purchases, shared: Database, *, held: bool, recheck_s: float
+) -> None:
+    """What may be held for weeks fills nobody's history; what is under way is looked at twice a minute."""
+    job = await bring(purchases, await purchases.begin(wanted("ann")), S.SENT, S.UNKNOWN if held else S.ACCEPTED)
+    async with shared.transaction() as tx:
+        row = await tx.jobs.get(job.id)
+        assert row.sent_at is not None
+        row.sent_at -= timedelta(days=1)
+    holding = Purchases(shared, LocalObjectStore(Path(), "http://127.0.0.1", SecretStr("key")), {})
+    with pytest.raises(BeingBoughtError) as waiting:
+        await holding.begin(wanted("bob"))
+    assert waiting.value.waits.recheck_s == recheck_s
 
 
 async def test_what_a_dead_run_never_sent_is_released(purchases: Purchases, shared: Database) -> None:

@@ -34,8 +34,8 @@ VIA: dict[S, tuple[tuple[S, dict[str, Any]], ...]] = {
     S.ACCEPTED: ((S.SENT, {}), (S.ACCEPTED, {"request_id": ID})),
     S.SUCCEEDED: ((S.SENT, {}), (S.ACCEPTED, {"request_id": ID}), (S.SUCCEEDED, {})),
     S.STORED: ((S.SENT, {}), (S.ACCEPTED, {"request_id": ID}), (S.SUCCEEDED, {}), (S.STORED, {"artifact": FILM})),
-    S.FAILED: ((S.SENT, {}), (S.FAILED, {"actual_cost_micros": 0})),
-    S.CANCELED: ((S.CANCELED, {"actual_cost_micros": 0}),),
+    S.FAILED: ((S.SENT, {}), (S.ACCEPTED, {"request_id": ID}), (S.FAILED, {"actual_cost_micros": 0})),
+    S.CANCELED: ((S.SENT, {}), (S.ACCEPTED, {"request_id": ID}), (S.CANCELED, {"actual_cost_micros": 0})),
 }
 
 
@@ -161,17 +161,20 @@ async def test_a_purchase_that_was_written_off_is_found_all_the_same(hooked: Api
     assert (answer.status_code, (await reloaded(hooked, job)).state) == (200, S.ACCEPTED)
 
 
-@pytest.mark.parametrize("state", [S.ACCEPTED, S.STORED])
-async def test_a_second_job_is_shouted_about(hooked: Api, state: S) -> None:
-    """Another id than the known one: 409, an ERROR row however often it comes, and nothing is overwritten."""
-    job = await purchase(hooked, state)
+@pytest.mark.parametrize("state", [S.ACCEPTED, S.STORED, S.CANCELED])
+async def test_a_stray_job_is_shouted_about(hooked: Api, state: S) -> None:
+    """Another id than the known one, or any of a purchase that was released: 409, one ERROR row, nothing changes."""
+    job = await purchase(hooked, S.INTENT if state is S.CANCELED else state)
+    if state is S.CANCELED:
+        async with hooked.services.database.transaction() as tx:
+            job = await tx.jobs.move(job.id, state, actual_cost_micros=0)
     answers = [await fal_says(hooked, job.id, "another-id") for _ in range(2)]
     async with hooked.services.database.transaction() as tx:
         (row,) = await tx.logs.of_scene(job.scene_id)
 
     assert [code_of(answer) for answer in answers] == [(409, "conflict")] * 2
     assert (await reloaded(hooked, job)).model_dump() == job.model_dump()
-    assert (row.level, row.payload["second"]) == (LogLevel.ERROR, "another-id")
+    assert (row.level, row.payload["stray"]) == (LogLevel.ERROR, "another-id")
 
 
 async def test_sync_is_heard_the_same_way(hooked: Api) -> None:

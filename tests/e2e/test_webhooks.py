@@ -53,6 +53,6 @@ async def test_a_scene_finishes_though_two_answers_were_lost(hooked: Stack) -> N
             assert asked[job.request_id] == f"{hooks}/{job.provider}?job={job.id}"
         if job.step in (Step.IMAGE, Step.VIDEO):
             assert {f"{job.idempotency_key}:lost", f"{job.idempotency_key}:accepted"} <= set(events)
-    assert not [event for event in events if "second-job" in event]
+    assert not [event for event in events if "stray-job" in event]
     assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events) == 2
     assert "was refused" not in (hooked.servers.data_dir / "logs" / "api.log").read_text()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -57,7 +58,8 @@ async def test_only_a_scene_that_may_wait_is_woken(
     async with database.transaction() as tx:
         job = await tx.jobs.add_intent(order())
         for state in states:
-            await tx.jobs.move(job.id, state, **({"request_id": "r1"} if state is S.ACCEPTED else {}))
+            changes: dict[str, Any] = {"request_id": "r1"} if state is S.ACCEPTED else {}
+            await tx.jobs.move(job.id, state, **changes)
         if parked:
             await tx.jobs.park(job.id)
 

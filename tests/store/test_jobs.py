@@ -10,10 +10,12 @@ from sqlmodel import col
 
 from domain.jobs import MOVES, IllegalMoveError
 from models.enums import JobState, Step
-from models.tables import ProviderJob, now
+from models.tables import IdentityProfile, ProviderJob, now
 from store.database import Database
 from store.jobs import Order
-from tests.support.databases import order, stored_scene
+from tests.conftest import MIGRATED
+from tests.support.databases import opened, order, stored_scene
+from tests.support.postgres import Postgres
 
 S = JobState
 FILM = {"key": "artifacts/f.mp4", "size": 1}
@@ -224,11 +226,13 @@ async def test_error_is_cleared(database: Database) -> None:
 
 @pytest.mark.parametrize("state", JobState)
 async def test_find_open(database: Database, state: JobState) -> None:
-    """What a step has not finished buying is found by step, clip and content, and becomes the asking run's."""
+    """What a step has not finished buying is found by step, clip and content; the asking run may take it up."""
     await stored_scene(database)
     job = await job_at(database, *PATH[state])
     async with database.transaction() as tx:
         found = await tx.jobs.find_open(order(run_id="run2"))
+        if found is not None:
+            tx.jobs.take_up(found, order(run_id="run2"))
         others = [await tx.jobs.find_open(other) for other in (order(clip=2), order(fingerprint="e" * 64))]
     assert others == [None, None]
     if MOVES[state]:
@@ -299,3 +303,19 @@ async def test_stored_as(database: Database) -> None:
         found = await tx.jobs.stored_as("artifacts/a.mp4")
         assert await tx.jobs.stored_as("artifacts/b.mp4") == []
     assert [each.id for each in found] == [job.id]
+
+
+async def test_given_up_and_resolved_at_once(postgres: Postgres) -> None:
+    """Of a give-up and the vendor's word, which come at the same time, the first to commit counts."""
+    postgres.empty(MIGRATED, IdentityProfile.metadata.tables)
+    async with opened(postgres.url(MIGRATED)) as database:
+        await stored_scene(database)
+        job = await job_at(database, S.SENT, S.UNKNOWN)
+        async with database.transaction() as tx:
+            await tx.jobs.find(job.idempotency_key)
+            async with database.transaction() as other:
+                await other.jobs.move(job.id, S.ACCEPTED, request_id="r1")
+            assert await tx.jobs.write_off(job.id) is None
+        async with database.transaction() as tx:
+            row = await tx.jobs.get(job.id)
+    assert (row.state, row.written_off_at) == (S.ACCEPTED, None)
