@@ -13,7 +13,8 @@ def fingerprint(provider: Provider, request: PaidRequest, *, clip: int | None = 
     """SHA-256 in hex over the canonical JSON of provider and request.
 
     `clip` counts from 1: the clips of a film may be asked for in the same words and must yet differ. Media count by
-    their sha256 and a LoRA by its content fingerprint, so neither a moved object nor a renewed link changes anything.
+    their sha256 and a LoRA by its content fingerprint, so neither a moved object nor a renewed link changes anything;
+    but a host's strong ETag is part of the latter, so that a LoRA that moves to another host counts as another.
     """
     body = {name: _essence(getattr(request, name)) for name in type(request).model_fields}
     document: dict[str, object] = {"provider": provider, "kind": type(request).__name__, "request": body}

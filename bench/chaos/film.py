@@ -17,7 +17,7 @@ from bench.chaos.person import Person
 from bench.chaos.plan import Kill, Run
 from bench.chaos.stage import Stage
 from models.tables import Scene
-from runtime.launching import SceneHandle, mend, start_scene
+from runtime.launching import SceneHandle, cancel_scene, mend, start_scene
 from tests.support.stack import Stack
 
 Result = TypeVar("Result")
@@ -41,6 +41,7 @@ class Filmed:
     in_time: bool = True
     disturbed: bool = False  # a server was killed meanwhile
     abandoned: int = 0  # runs that were terminated
+    canceled: int = 0  # runs that were canceled in time
     held: list[str] = field(default_factory=list[str])  # purchases that waited for a person, and said so
     silent: list[str] = field(default_factory=list[str])  # purchases that waited for a person without a word
 
@@ -81,6 +82,7 @@ class _Filming:
         self._handles: list[SceneHandle] = []
         self._ends: list[asyncio.Task[None]] = []
         self._due = list(filmed.run.kills)
+        self._cancel_s = filmed.run.cancel_s
         self._began = 0.0
 
     async def go(self) -> None:
@@ -108,6 +110,9 @@ class _Filming:
             await person.look()
         if self._filmed.run.abandoned and not self._filmed.abandoned:
             await self._abandon()
+        if self._cancel_s is not None and time.monotonic() - self._began >= self._cancel_s:
+            self._cancel_s = None
+            await self._cancel()
         await asyncio.wait(self._ends, timeout=LOOK_S)
 
     async def _abandon(self) -> None:
@@ -120,6 +125,18 @@ class _Filming:
         self._ends[dead].cancel()
         await mend(self._stack.parts.database, self._stack.servers.client, await self._scene(dead))
         self._ends[dead] = asyncio.create_task(self._again(dead))
+
+    async def _cancel(self) -> None:
+        """Cancel the scene's run; it is started again when that has ended."""
+        client, scene = self._stack.servers.client, self._filmed.scenes[0]
+        self._filmed.canceled = int(await through_outages(lambda: cancel_scene(client, scene.id)))
+        if self._filmed.canceled:
+            self._ends[0] = asyncio.create_task(self._after(self._ends[0]))
+
+    async def _after(self, end: asyncio.Task[None]) -> None:
+        await end
+        self._handles[0] = await self._start(0)
+        await _end_of(self._handles[0])
 
     async def _again(self, index: int) -> None:
         await asyncio.gather(*(end for other, end in enumerate(self._ends) if other != index))

@@ -177,6 +177,8 @@ def _judge_drill(verdict: Verdict, evidence: Evidence) -> None:
         _note(verdict, "nothing was shared")
     if run.abandoned and not filmed.abandoned:
         _note(verdict, "nothing was given up")
+    if run.cancel_s is not None and not filmed.canceled:
+        _note(verdict, "nothing was canceled")
     if filmed.exits and not filmed.disturbed:
         _note(verdict, f"{filmed.exits} workers ended by themselves")
 

@@ -92,6 +92,7 @@ class Run:
     workers: int = 1
     crashes: tuple[Crash, ...] = ()
     kills: tuple[Kill, ...] = ()
+    cancel_s: float | None = None  # so long after its start the scene is canceled, and started again when that is over
     lost: Target | None = None  # the vendor takes this step's order, and its answer never arrives
     impatient: bool = False  # every job is parked at the first poll, and collected by the reconciler
     broken_puts: int = 0  # so many writes to the object store fail, per worker process
@@ -194,6 +195,20 @@ def random_run(seed: int) -> Run:
     )
 
 
+def canceled_run(seed: int) -> Run:
+    """One scene that is canceled at some moment and filmed afterwards; every second one's worker dies meanwhile."""
+    draw = random.Random(seed)
+    after_s = round(draw.uniform(0.3, LIFE_S / 2), 2)
+    return Run(
+        name=f"canceled {seed}",
+        database=draw.choice(DATABASES),
+        video=draw.choice((Provider.FAL, Provider.KLING)),
+        mode=draw.choice(tuple(GenerationMode)),
+        kills=(Kill(round(after_s + draw.uniform(0.0, 2.0), 2)),) if seed % 2 else (),
+        cancel_s=after_s,
+    )
+
+
 def short(seed: int) -> list[Batch]:
     """Every crash point once, the steps rotating with the seed; every scenario once."""
     targets: dict[Point, list[Target]] = {}
@@ -206,14 +221,14 @@ def short(seed: int) -> list[Batch]:
     alternating = [*lost_runs(DATABASES[seed % 2]), twice_runs("sqlite")[0], twice_runs("postgresql")[1]]
     first = Batch(
         "points and answers",
-        (*runs, *alternating, store_runs("sqlite")[0], random_run(seed)),
+        (*runs, *alternating, store_runs("sqlite")[0], random_run(seed), canceled_run(seed), canceled_run(seed + 1)),
     )
     _, finished, stored = late_batches(DATABASES)
     late = Batch("late results", (finished.runs[seed % 2], stored.runs[(seed + 1) % 2]))
     return [first, late, *_misfortunes(seed, 1)]
 
 
-def long(seed: int, *, seeds: int = 3, randoms: int = 200) -> list[Batch]:
+def long(seed: int, *, seeds: int = 3, randoms: int = 200, cancels: int = 30) -> list[Batch]:
     """Each point of each step several times, every scenario on both databases, and many random runs."""
     points = [
         crash_run(point, target, DATABASES[(number + index) % 2], seed + number)
@@ -226,6 +241,7 @@ def long(seed: int, *, seeds: int = 3, randoms: int = 200) -> list[Batch]:
         Batch("scenarios", tuple(scenarios)),
         *late_batches(DATABASES),
         *_misfortunes(seed, 3),
+        Batch("canceled", tuple(canceled_run(number) for number in range(seed, seed + cancels))),
         Batch("random", tuple(random_run(number) for number in range(seed, seed + randoms))),
     ]
 
