@@ -21,7 +21,7 @@ from store.objects.port import ObjectStore
 
 ATTEMPTS = 20  # each failed one means that another claim was settled or given up in between
 SHARE_OF_AGE, LEAST_S, MOST_S = 0.2, 1.0, 30.0  # how soon a purchase that another run makes is looked at again
-JUST_CLAIMED = timedelta(minutes=1)  # a claim outside of a scene is sent within milliseconds
+JUST_CLAIMED = timedelta(minutes=1)  # a claim is sent within milliseconds; the test of an identity takes seconds
 
 
 class BeingBoughtError(ProviderError):
@@ -112,7 +112,8 @@ class Claims:
         """
         if _is_own(rival, order):
             return None  # it came to be a moment ago: the next look finds it first
-        just_claimed = rival.state == JobState.INTENT and now() - rival.intent_at < JUST_CLAIMED
+        young = age_s(rival) < JUST_CLAIMED.total_seconds()
+        just_claimed = young and (rival.state == JobState.INTENT or await tx.scenes.get(rival.worked_on_by) is None)
         if just_claimed or await tx.jobs.is_attended(rival):
             return BeingBoughtError(rival)
         if rival.state == JobState.INTENT:  # nothing is out, and nobody is going to send it

@@ -147,6 +147,18 @@ async def test_a_held_purchase_is_looked_at_more_and_more_rarely(
     assert waiting.value.waits.recheck_s == recheck_s
 
 
+async def test_the_test_of_an_identity_is_waited_for(purchases: Purchases, shared: Database) -> None:
+    """A purchase outside of scenes, which no run attends, is left alone for a minute; then it was left behind."""
+    job = await bring(purchases, await purchases.begin(wanted("test-ann")), S.SENT)
+    with pytest.raises(BeingBoughtError):
+        await purchases.begin(wanted("bob"))
+    async with shared.transaction() as tx:
+        row = await tx.jobs.get(job.id)
+        assert row.sent_at is not None
+        row.sent_at -= JUST_CLAIMED
+    assert (await purchases.begin(wanted("bob"))).id == job.id
+
+
 async def test_what_a_dead_run_never_sent_is_released(purchases: Purchases, shared: Database) -> None:
     """A claim that was not sent is given up after a moment, and the other makes its own."""
     job = await purchases.begin(wanted("ann"))
