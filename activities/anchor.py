@@ -53,7 +53,8 @@ class AnchorActivities:
             report = await self._inspector.inspect(link.url)
             megabytes = round(report.size / MEGABYTE)
             elapsed_ms = int((time.monotonic() - began) * 1000)
-            await self._note(order, "validated", f"LoRA validated: {megabytes}MB", elapsed_ms, report.fingerprint)
+            event = f"validated:{report.fingerprint}"  # a run that checks again tells of another content
+            await self._note(order, event, f"LoRA validated: {megabytes}MB", elapsed_ms, report.fingerprint)
         return ValidatedAnchor(report=report, subject=link.subject)
 
     @activity.defn

@@ -157,7 +157,10 @@ class Anchoring:
         if recorded.image is None:
             changed = answer.model_copy(update={"reason": "its scene needs no drawn picture any more"})
             raise not_approved(ApprovalDecision.REDRAWN, changed)
-        drawing = drawing.model_copy(update={"image": recorded.image})
+        # While a person thinks, the LoRA may change: the picture is booked under what is there when it is drawn.
+        is_checked = workflow.patched("redraw-checks-lora")
+        lora = await self._validate_lora(recorded.image) if is_checked else drawing.lora
+        drawing = Drawing(image=recorded.image, lora=lora)
         wished = {
             name: value for name, value in (("seed", answer.seed), ("prompt", answer.prompt)) if value is not None
         }

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
 
 from models.approving import ApprovalQuestion
+from models.artifacts import LoraReport
 from models.enums import (
     AnchorSource,
     ApprovalDecision,
@@ -22,7 +23,7 @@ from models.enums import (
     StepState,
 )
 from models.faces import FaceCheck, FacePlan
-from models.messages import GenerateSceneResult, PurchaseResult
+from models.messages import GenerateSceneResult, PurchaseResult, ValidatedAnchor
 from models.scene import ApprovalPlan, ModeDecision, ScenePlan
 from runtime.launching import SceneHandle
 from tests.workflows.runs import fail, finish, start, states_of, worker_of
@@ -166,6 +167,23 @@ async def test_redrawn(
     assert [item.picture.sha256 for name, item in acting.asked if name == "ask_approval"] == ["picture1", "picture2"]
     assert (published.anchor.sha256, published.plan.image.prompt) == ("picture2", prompt)
     assert result.cost_micros == 100 + 2 * 10 + 1000 + 10_000
+
+
+async def test_redrawn_with_another_lora(environment: WorkflowEnvironment) -> None:
+    """What the LoRA is when a person asks for another picture is what that picture is booked, and filmed, under."""
+    contents = iter(["old", "new"])
+
+    async def validate(_: Any) -> ValidatedAnchor:
+        report = LoraReport(size=2**28, fingerprint=next(contents), dialect="diffusers", tensors=1)
+        return ValidatedAnchor(report=report, subject="Deven")
+
+    acting = stand_ins()
+    acting.scripts["validate_identity_anchor"] = validate
+    await answered(environment, acting, ("redraw", "picture1", {}), ("approve", "picture2", {}))
+
+    drawn = [item.request.lora.fingerprint for name, item in acting.asked if name == "submit_image"]
+    assert drawn == ["old", "new"]
+    assert acting.input_of("publish_scene").lora_fingerprint == "new"
 
 
 async def test_expired(environment: WorkflowEnvironment) -> None:
