@@ -10,8 +10,8 @@ from activities.failures import translated_failures
 from activities.heartbeats import heartbeating
 from activities.journal import Entry
 from activities.loras import planned, required_scene
+from activities.wanted import Wanted
 from activities.workshop import Workshop
-from domain.fingerprints import fingerprint
 from domain.identity_check import describe
 from domain.orders import lipsync_request, video_request
 from domain.prices import estimate_cost
@@ -23,12 +23,14 @@ from models.approving import (
     RecordDecisionInput,
 )
 from models.artifacts import ArtifactRef
-from models.enums import ApprovalDecision, FaceVerdict, LogLevel, LogStep, Provider
+from models.enums import ApprovalDecision, FaceVerdict, LogLevel, LogStep, Provider, Step
 from models.faces import FaceCheck
 from models.settings import PlanSettings
 from models.tables import now
 from models.take_tables import Approval
 from store.database import Database
+from store.jobs import Order
+from store.objects.port import ObjectStore
 
 _LEVEL = {ApprovalDecision.REJECTED: LogLevel.WARN, ApprovalDecision.EXPIRED: LogLevel.WARN}
 
@@ -36,9 +38,10 @@ _LEVEL = {ApprovalDecision.REJECTED: LogLevel.WARN, ApprovalDecision.EXPIRED: Lo
 class ApprovalActivities:
     """The activities `check_face`, `ask_approval` and `record_decision`."""
 
-    def __init__(self, *, database: Database, workshop: Workshop, settings: PlanSettings) -> None:
+    def __init__(self, *, database: Database, workshop: Workshop, objects: ObjectStore, settings: PlanSettings) -> None:
         self._database = database
         self._workshop = workshop
+        self._objects = objects
         self._settings = settings
 
     @activity.defn
@@ -66,18 +69,12 @@ class ApprovalActivities:
     @activity.defn
     async def ask_approval(self, order: AskApprovalInput) -> ApprovalQuestion:
         """Keep the question for people to find, with the price of what is left; none where nothing is left to buy."""
-        plan, provider = order.plan, order.plan.video.provider
-        price = 0
+        plan = order.plan
         with translated_failures():
+            price = await self._price_left(order)
+            if not price:
+                return ApprovalQuestion(needed=False, price_micros=0)
             async with self._database.transaction() as tx:
-                for number, seconds in enumerate(order.clip_plan.seconds, 1):
-                    clip = video_request(plan, order.picture, seconds)
-                    if not await tx.jobs.is_stored(fingerprint(provider, clip, clip=number)):
-                        price += estimate_cost(provider, clip)
-                if not price:
-                    return ApprovalQuestion(needed=False, price_micros=0)
-                film = lipsync_request(plan, order.clip_plan, order.picture, order.speech)
-                price += estimate_cost(Provider.SYNC, film)
                 expires_s = plan.approval.expires_s if plan.approval else None
                 question = Approval(
                     scene_id=order.run.scene_id,
@@ -130,3 +127,26 @@ class ApprovalActivities:
                     setattr(scene, name, value)
                 plan = await planned(tx, scene, self._settings)
         return DecisionRecorded(decision=order.decision, image=plan.image)
+
+    async def _price_left(self, order: AskApprovalInput) -> int:
+        """Micro-dollars at most: the clips that nobody has and, since their mouths are still to move, the lipsync."""
+        price = 0
+        for number, seconds in enumerate(order.clip_plan.seconds, 1):
+            request = video_request(order.plan, order.picture, seconds)
+            wanted = Wanted(order.run, Step.VIDEO, order.plan.video.provider, request, number, fresh=order.fresh)
+            clip = wanted.order()
+            price += 0 if await self._is_stored(clip) else clip.estimated_cost_micros
+        if not price:
+            return 0
+        film = lipsync_request(order.plan, order.clip_plan, order.picture, order.speech)
+        return price + estimate_cost(Provider.SYNC, film)
+
+    async def _is_stored(self, order: Order) -> bool:
+        """As `activities.claims` will look when the run comes to buy it."""
+        async with self._database.transaction() as tx:
+            found = await tx.jobs.find_stored(order)
+        for job in found:
+            artifact = ArtifactRef.model_validate(job.artifact)
+            if await self._objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256):
+                return True
+        return False

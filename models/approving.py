@@ -22,7 +22,10 @@ class CheckFaceInput(Message):
 
 
 class AskApprovalInput(Message):
-    """For `ask_approval`: what a person is to decide on, in which round of this run."""
+    """For `ask_approval`: what a person is to decide on, in which round of this run.
+
+    `fresh` names the run's clips where they are made anew, as in `SubmitVideoInput`.
+    """
 
     run: RunRef
     round: int
@@ -32,6 +35,7 @@ class AskApprovalInput(Message):
     speech: ArtifactRef
     face_score: float | None
     note: str
+    fresh: str = ""
 
 
 class ApprovalQuestion(Message):

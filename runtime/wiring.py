@@ -192,7 +192,9 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
         purchases=purchases,
         cancel_at_vendor=collector.cancel,
     )
-    approvals = ApprovalActivities(database=parts.database, workshop=workshop, settings=plan_settings)
+    approvals = ApprovalActivities(
+        database=parts.database, workshop=workshop, objects=parts.objects, settings=plan_settings
+    )
     reconcile = ReconcileActivities(
         database=parts.database,
         purchases=purchases,

@@ -145,6 +145,7 @@ class Anchoring:
             speech=speech,
             face_score=anchor.score,
             note=anchor.note,
+            fresh=self._buyer.fresh(Step.VIDEO),
         )
         return await call(policies.ASK_APPROVAL, order, "the question")
 

@@ -1,6 +1,7 @@
 """Runs of the scene workflow with stand-ins for its activities."""
 
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -48,11 +49,13 @@ def worker_of(environment: WorkflowEnvironment, stand_ins: StandIns) -> Worker:
     )
 
 
-async def start(environment: WorkflowEnvironment, worker: Worker, workflow_id: str | None = None) -> SceneHandle:
-    """Start a scene there."""
+async def start(
+    environment: WorkflowEnvironment, worker: Worker, workflow_id: str | None = None, *, fresh: Collection[Step] = ()
+) -> SceneHandle:
+    """Start a scene there, with these steps made anew."""
     return await environment.client.start_workflow(
         GenerateSceneWorkflow.run,
-        GenerateSceneInput(scene_id="s1"),
+        GenerateSceneInput(scene_id="s1", fresh=list(fresh)),
         id=workflow_id or str(uuid.uuid4()),
         task_queue=worker.task_queue,
     )

@@ -352,6 +352,15 @@ async def test_nothing_left_to_buy(environment: WorkflowEnvironment) -> None:
     assert "record_decision" not in acting.names()
 
 
+async def test_fresh_video(environment: WorkflowEnvironment) -> None:
+    """Whether somebody has to be asked is decided about the very clips that the run then buys."""
+    acting = stand_ins(approval=WEEKS.model_copy(update={"on_expiry": ExpiryPolicy.APPROVE}))
+    async with worker_of(environment, acting) as worker:
+        await (await start(environment, worker, fresh=[Step.VIDEO])).result()
+
+    assert acting.input_of("ask_approval").fresh == acting.input_of("submit_video").fresh != ""
+
+
 PASSED, OTHER = FaceVerdict.PASSED, FaceVerdict.OTHER_PERSON
 
 
