@@ -15,6 +15,7 @@ from activities.workshop import Workshop
 from domain.identity_check import describe
 from domain.orders import lipsync_request, video_request
 from domain.prices import estimate_cost
+from domain.scene_plan import redrawn_image
 from models.approving import (
     ApprovalQuestion,
     AskApprovalInput,
@@ -98,7 +99,7 @@ class ApprovalActivities:
 
     @activity.defn
     async def record_decision(self, order: RecordDecisionInput) -> DecisionRecorded:
-        """Write who decided what and when; for another picture, change the scene as asked and plan the picture anew."""
+        """Write who decided what and when; for another picture, change scene and planned picture as asked."""
         answer, run = order.answer, order.run
         with translated_failures():
             async with self._database.transaction() as tx:
@@ -125,8 +126,11 @@ class ApprovalActivities:
                     scene.version += 1
                 for name, value in changed.items():
                     setattr(scene, name, value)
-                plan = await planned(tx, scene, self._settings)
-        return DecisionRecorded(decision=order.decision, image=plan.image)
+                # The rest of the film is made by the run's plan: what was edited meanwhile shows in the next one.
+                plan = order.plan or await planned(tx, scene, self._settings)
+        return DecisionRecorded(
+            decision=order.decision, image=redrawn_image(plan, seed=answer.seed, prompt=answer.prompt)
+        )
 
     async def _price_left(self, order: AskApprovalInput) -> int:
         """Micro-dollars at most: the clips that nobody has and, since their mouths are still to move, the lipsync."""

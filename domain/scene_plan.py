@@ -1,7 +1,8 @@
 """A scene, its identity and the settings become one plan, or a clear no, before anything is bought."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain.dialogue import check_dialogue
 from domain.identity import EffectiveIdentity, effective_voice
@@ -71,11 +72,24 @@ def plan_scene(
         search_attributes=settings.search_attributes,
         approval=_plan_approval(scene, project, settings),
         face=_plan_face(decision, settings),
-        inputs={
-            "scene": {name: getattr(scene, name) for name in SCENE_INPUTS},
-            "identity": {name: getattr(profile, name) for name in IDENTITY_INPUTS},
-        },
+        inputs=_inputs(scene, profile),
     )
+
+
+def redrawn_image(plan: ScenePlan, *, seed: int | None, prompt: str | None) -> ImagePlan | None:
+    """The plan's picture with another seed, or with other words of the scene, where they are given.
+
+    Everything else stays as the run has it, whatever was edited meanwhile. None where no picture is drawn.
+    """
+    if plan.image is None:
+        return None
+    changes: dict[str, Any] = {}
+    if seed is not None:
+        changes["seed"] = seed
+    if prompt is not None:
+        inputs = plan.inputs | {"scene": plan.inputs["scene"] | {"prompt": prompt}}
+        changes["prompt"] = _image_prompt(inputs, with_lora=plan.image.lora_scale is not None)
+    return plan.image.model_copy(update=changes)
 
 
 def get_effective_generation_mode(scene: Scene, identity: EffectiveIdentity, settings: PlanSettings) -> ModeDecision:
@@ -96,22 +110,33 @@ def _plan_image(
         return None
     with_lora = decision.source is AnchorSource.LORA
     model = FLUX_LORA if with_lora else TEXT_TO_IMAGE[_one_of(FluxModel, identity.base_model, "identity.base_model")]
-    prompt = build_identity_prompt(
-        trigger_word=identity.trigger_word if with_lora else "",
-        subject=identity.subject_description,
-        wardrobe=scene.wardrobe,
-        environment=scene.environment,
-        prompt=scene.prompt,
-        lighting=scene.mood_lighting,
-    )
     return ImagePlan(
         model=model,
-        prompt=prompt,
+        prompt=_image_prompt(_inputs(scene, identity), with_lora=with_lora),
         steps=STEPS[model],
         guidance=GUIDANCE,
         seed=scene.seed,
         safety_checker=settings.safety_checker,
         lora_scale=identity.lora_scale if with_lora else None,
+    )
+
+
+def _inputs(scene: Scene, identity: IdentityProfile) -> dict[str, Any]:
+    return {
+        "scene": {name: getattr(scene, name) for name in SCENE_INPUTS},
+        "identity": {name: getattr(identity, name) for name in IDENTITY_INPUTS},
+    }
+
+
+def _image_prompt(inputs: Mapping[str, Any], *, with_lora: bool) -> str:
+    scene, identity = inputs["scene"], inputs["identity"]
+    return build_identity_prompt(
+        trigger_word=identity["trigger_word"] if with_lora else "",
+        subject=identity["subject_description"],
+        wardrobe=scene["wardrobe"],
+        environment=scene["environment"],
+        prompt=scene["prompt"],
+        lighting=scene["mood_lighting"],
     )
 
 

@@ -64,12 +64,13 @@ class ApprovalAnswer(Message):
 
 
 class RecordDecisionInput(Message):
-    """For `record_decision`."""
+    """For `record_decision`. A redraw goes by the run's own `plan`; without one, by the scene as it is now."""
 
     run: RunRef
     round: int
     decision: ApprovalDecision
     answer: ApprovalAnswer
+    plan: ScenePlan | None = None
 
 
 class DecisionRecorded(Message):

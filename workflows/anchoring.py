@@ -154,7 +154,7 @@ class Anchoring:
     ) -> tuple[ScenePlan, Drawing, Anchor]:
         """Another picture as a person asked for it; its face is checked too, but that decides nothing any more."""
         answer = self._with_seed(answer, drawing)
-        recorded = await self._approvals.record(ApprovalDecision.REDRAWN, answer)
+        recorded = await self._approvals.record(ApprovalDecision.REDRAWN, answer, plan)
         if recorded.image is None:
             changed = answer.model_copy(update={"reason": "its scene needs no drawn picture any more"})
             raise not_approved(ApprovalDecision.REDRAWN, changed)

@@ -11,7 +11,7 @@ from domain.failures import user_message
 from models.approving import ApprovalAnswer, DecisionRecorded, RecordDecisionInput
 from models.enums import ApprovalDecision, ExpiryPolicy, FailureCode
 from models.messages import RunRef
-from models.scene import ApprovalPlan
+from models.scene import ApprovalPlan, ScenePlan
 from workflows.calls import execute
 from workflows.policies import RECORD_DECISION
 
@@ -77,9 +77,14 @@ class Approvals:
             raise
         return self._said.setdefault(token, _expired(token, plan))
 
-    async def record(self, decision: ApprovalDecision, answer: ApprovalAnswer) -> DecisionRecorded:
-        """Keep who decided what, and when. A cancel that comes meanwhile ends the run before it buys more."""
-        order = RecordDecisionInput(run=self._run, round=self.round, decision=decision, answer=answer)
+    async def record(
+        self, decision: ApprovalDecision, answer: ApprovalAnswer, plan: ScenePlan | None = None
+    ) -> DecisionRecorded:
+        """Keep who decided what, and when; a redraw changes the `plan`'s picture.
+
+        A cancel that comes meanwhile ends the run before it buys more.
+        """
+        order = RecordDecisionInput(run=self._run, round=self.round, decision=decision, answer=answer, plan=plan)
         self._token = None
         try:
             recorded = await execute(RECORD_DECISION, order, f"{decision} by {answer.by}")

@@ -9,20 +9,21 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.approvals import ApprovalActivities
+from activities.loras import planned
 from activities.wanted import Wanted
 from activities.workshop import Workshop
 from domain.orders import lipsync_request, video_request
 from domain.prices import estimate_cost
-from models.approving import ApprovalQuestion, AskApprovalInput
+from models.approving import ApprovalAnswer, ApprovalQuestion, AskApprovalInput, RecordDecisionInput
 from models.artifacts import ArtifactRef
-from models.enums import ClipPolicy, Provider, Step, SyncMode
+from models.enums import ApprovalDecision, ClipPolicy, Provider, Step, SyncMode
 from models.messages import RunRef
 from models.scene import ClipPlan, ScenePlan
 from models.settings import PlanSettings
 from store.database import Database
 from store.objects.local import LocalObjectStore
 from tests.activities.shop import RUN
-from tests.support.databases import stored_scene
+from tests.support.databases import identity, stored_scene
 from tests.support.ledger import book, bought
 from tests.workflows.stand_ins import plan, ref
 
@@ -110,3 +111,26 @@ async def test_a_clip_that_cannot_be_used(
         objects.path_of(clip.key).write_text("clip X")
     question = await ask(activities)
     assert (question.needed, question.price_micros) == (True, CLIP + LIPSYNC)
+
+
+async def test_redrawn_as_the_run_has_it(activities: ApprovalActivities, database: Database) -> None:
+    """What was edited while the picture waited is not mixed in; the scene keeps both, the wishes and the edits."""
+    async with database.transaction() as tx:
+        speaker = await tx.identities.add(identity("deven", lora_url="https://example.com/lora", voice_id="v"))
+        scene = await tx.scenes.get("scene1")
+        assert scene is not None
+        scene.identity_id, scene.generation_mode, scene.wardrobe = speaker.id, "digital-twin", "a blue coat"
+        of_the_run = await planned(tx, scene, PlanSettings())
+        scene.generation_mode, scene.wardrobe = "standard", "a red coat"
+    answer = ApprovalAnswer(token="picture1", by="anna", seed=7, prompt="with a hat")
+    order = RecordDecisionInput(run=RUN, round=1, decision=ApprovalDecision.REDRAWN, answer=answer, plan=of_the_run)
+    recorded = await ActivityEnvironment().run(activities.record_decision, order)
+    async with database.transaction() as tx:
+        edited = await tx.scenes.get("scene1")
+
+    image = of_the_run.image
+    assert image is not None
+    prompt = image.prompt.replace("a blue coat", "a blue coat, with a hat")
+    assert recorded.image == image.model_copy(update={"seed": 7, "prompt": prompt})
+    assert edited is not None
+    assert (edited.seed, edited.prompt, edited.wardrobe) == (7, "with a hat", "a red coat")

@@ -7,7 +7,7 @@ import pytest
 from domain.identity import EffectiveIdentity, effective_identity
 from domain.prompts import NEGATIVE_PROMPT
 from domain.rejections import RejectedError
-from domain.scene_plan import plan_scene
+from domain.scene_plan import plan_scene, redrawn_image
 from models.enums import AnchorSource, AspectRatio, ClipPolicy, FailureCode, GenerationMode, Provider
 from models.scene import ScenePlan
 from models.settings import PlanSettings
@@ -64,6 +64,16 @@ def test_text_to_image(base_model: str, model: str, steps: int) -> None:
     assert (result.image.model, result.image.steps, result.image.lora_scale) == (model, steps, None)
     assert "TOK_DEVEN" not in result.image.prompt
     assert result.image.safety_checker is False
+
+
+@pytest.mark.parametrize("mode", [TWIN, {}])
+@pytest.mark.parametrize("wish", [{}, {"seed": 0}, {"prompt": "with a hat"}, {"seed": 9, "prompt": ""}])
+def test_redrawn_image(mode: dict[str, Any], wish: dict[str, Any]) -> None:
+    """Another picture is the one that the scene would have had with the wished seed and words from the start."""
+    fields = mode | {"wardrobe": "a navy suit", "environment": "a park", "prompt": "smiling", "seed": 7}
+    subject = identity(lora_url=LORA, subject_description="a tall man")
+    redrawn = redrawn_image(plan(scene(**fields), subject), **{"seed": None, "prompt": None} | wish)
+    assert redrawn == plan(scene(**fields | wish), subject).image
 
 
 def test_headshot() -> None:

@@ -184,6 +184,7 @@ async def test_redrawn_with_another_lora(environment: WorkflowEnvironment) -> No
     drawn = [item.request.lora.fingerprint for name, item in acting.asked if name == "submit_image"]
     assert drawn == ["old", "new"]
     assert acting.input_of("publish_scene").lora_fingerprint == "new"
+    assert next(item.plan for name, item in acting.asked if name == "record_decision") == acting.plan
 
 
 async def test_expired(environment: WorkflowEnvironment) -> None:
