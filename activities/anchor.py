@@ -44,7 +44,7 @@ class AnchorActivities:
     async def validate_identity_anchor(self, order: ValidateAnchorInput) -> ValidatedAnchor:
         """One ranged GET on the LoRA: its size and the fingerprint of its content."""
         with translated_failures():
-            link = await self._links.of_scene(order.run.scene_id)
+            link = await self._links.of_scene(order.run.scene_id, order.identity_id)
             whose = "the default LoRA" if link.default else link.subject
             await self._note(
                 order, "validating", f"Validating LoRA URL accessibility for {whose}: {without_query(link.url)}"

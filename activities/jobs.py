@@ -70,7 +70,7 @@ class JobActivities:
         request = order.request
         with translated_failures():
             if request.lora is not None:
-                link = await self._links.of_scene(order.run.scene_id)
+                link = await self._links.of_scene(order.run.scene_id, order.identity_id)
                 request = _with_link(request, link.url)
             wanted = Wanted(order.run, Step.IMAGE, self._providers.image.provider, order.request, fresh=order.fresh)
             return await self._submit(wanted, self._providers.image, request)

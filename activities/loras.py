@@ -43,12 +43,20 @@ class LoraLinks:
         self._default_url = default_url
         self._lifetime = lifetime
 
-    async def of_scene(self, scene_id: str) -> LoraLink:
-        """Raises RejectedError when the scene or its LoRA is gone since the plan was made."""
+    async def of_scene(self, scene_id: str, identity_id: str | None = None) -> LoraLink:
+        """That of the identity that its run was planned for, else of the one that it speaks as now.
+
+        Raises RejectedError when the scene, the identity or its LoRA is gone since the plan was made.
+        """
         async with self._database.transaction() as tx:
             scene = await required_scene(tx, scene_id)
-            identity = await identity_of(tx, scene, await current_settings(tx, self._settings))
-        return self.of_identity(identity)
+            settings = await current_settings(tx, self._settings)
+            if identity_id is None:
+                return self.of_identity(await identity_of(tx, scene, settings))
+            planned_for = await tx.identities.get(identity_id)
+        if planned_for is None:
+            raise RejectedError("identity", "it was deleted", "Give the scene another", FailureCode.NOT_FOUND)
+        return self.of_identity(effective_identity(planned_for, None, settings))
 
     def of_identity(self, identity: EffectiveIdentity) -> LoraLink:
         """Raises RejectedError (`lora_not_found`) when it has none."""

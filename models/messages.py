@@ -64,9 +64,13 @@ class SynthesizeSpeechInput(Message):
 
 
 class ValidateAnchorInput(Message):
-    """For `validate_identity_anchor`; the LoRA's link is read from the database, so that history never holds it."""
+    """For `validate_identity_anchor`; the LoRA's link is read from the database, so that history never holds it.
+
+    `identity_id`, here and in `SubmitImageInput`, is whom the run shows; unset, whom the scene speaks as now.
+    """
 
     run: RunRef
+    identity_id: str | None = None
 
 
 class ValidatedAnchor(Message):
@@ -90,6 +94,7 @@ class SubmitImageInput(Message):
     run: RunRef
     request: ImageRequest
     fresh: str = ""
+    identity_id: str | None = None
 
 
 class SubmitVideoInput(Message):

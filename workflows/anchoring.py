@@ -34,7 +34,7 @@ class Anchoring:
     async def prepare(self, plan: ScenePlan) -> Anchor | Drawing:
         """What costs nothing: the headshot fitted, or the LoRA checked for a picture that is still to be drawn."""
         if plan.image is not None:
-            return Drawing(image=plan.image, lora=await self._validate_lora(plan.image))
+            return Drawing(image=plan.image, lora=await self._validate_lora(plan, plan.image))
         self._board.skipped(Step.IDENTITY_ANCHOR, plan.decision.reason)
         return await self._fit_headshot(plan)
 
@@ -49,12 +49,13 @@ class Anchoring:
             self._board.detail(Step.IMAGE, plan.decision.reason)
         return Anchor(picture=picture)
 
-    async def _validate_lora(self, image: ImagePlan) -> Lora | None:
+    async def _validate_lora(self, plan: ScenePlan, image: ImagePlan) -> Lora | None:
         if image.lora_scale is None:
             self._board.skipped(Step.IDENTITY_ANCHOR, "no LoRA in this mode")
             return None
         with self._board.step(Step.IDENTITY_ANCHOR, "the LoRA's host"):
-            checked = await call(policies.VALIDATE_ANCHOR, ValidateAnchorInput(run=self._run), "LoRA check")
+            order = ValidateAnchorInput(run=self._run, identity_id=plan.identity_id)
+            checked = await call(policies.VALIDATE_ANCHOR, order, "LoRA check")
             size = round(checked.report.size / (1024 * 1024))
             self._board.detail(Step.IDENTITY_ANCHOR, f"LoRA of {checked.subject}: {size}MB")
         return Lora(scale=image.lora_scale, fingerprint=checked.report.fingerprint)
@@ -93,7 +94,7 @@ class Anchoring:
         image, lora = drawing.image, drawing.lora
         request = image_request(plan, image, lora)
         with self._board.step(Step.IMAGE, f"fal.ai: {image.model}"):
-            order = SubmitImageInput(run=self._run, request=request, fresh=fresh)
+            order = SubmitImageInput(run=self._run, request=request, fresh=fresh, identity_id=plan.identity_id)
             drawn = await self._buyer.buy(
                 Step.IMAGE, policies.SUBMIT_IMAGE, order, policies.COLLECT_IMAGE, f"fal.ai: {image.model}"
             )
@@ -160,7 +161,7 @@ class Anchoring:
             raise not_approved(ApprovalDecision.REDRAWN, changed)
         # While a person thinks, the LoRA may change: the picture is booked under what is there when it is drawn.
         is_checked = workflow.patched("redraw-checks-lora")
-        lora = await self._validate_lora(recorded.image) if is_checked else drawing.lora
+        lora = await self._validate_lora(plan, recorded.image) if is_checked else drawing.lora
         drawing = Drawing(image=recorded.image, lora=lora)
         wished = {
             name: value for name, value in (("seed", answer.seed), ("prompt", answer.prompt)) if value is not None

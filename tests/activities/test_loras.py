@@ -68,3 +68,14 @@ async def test_gone(database: Database, objects: LocalObjectStore) -> None:
     scene = await scene_of(database, lora_url=OWN, is_active=False)
     with pytest.raises(RejectedError, match="'deven' is inactive"):
         await links(database, objects).of_scene(scene)
+
+
+async def test_another_identity_meanwhile(database: Database, objects: LocalObjectStore) -> None:
+    """A run shows whom it was planned for, although its scene speaks as another by now; or ends when they are gone."""
+    scene = await scene_of(database, lora_url=DEFAULT)
+    async with database.transaction() as tx:
+        planned_for = await tx.identities.add(identity("mira", lora_url=OWN))
+    link = await links(database, objects).of_scene(scene, planned_for.id)
+    assert (link.url, link.subject) == (OWN, "Mira")
+    with pytest.raises(RejectedError, match="it was deleted"):
+        await links(database, objects).of_scene(scene, "nobody")

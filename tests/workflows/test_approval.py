@@ -185,6 +185,7 @@ async def test_redrawn_with_another_lora(environment: WorkflowEnvironment) -> No
     assert drawn == ["old", "new"]
     assert acting.input_of("publish_scene").lora_fingerprint == "new"
     assert next(item.plan for name, item in acting.asked if name == "record_decision") == acting.plan
+    assert {acting.input_of(name).identity_id for name in ("validate_identity_anchor", "submit_image")} == {"i1"}
 
 
 async def test_expired(environment: WorkflowEnvironment) -> None:
