@@ -81,13 +81,13 @@ class ApprovalActivities:
                     scene_id=order.run.scene_id,
                     run_id=order.run.run_id,
                     round=order.round,
-                    token=order.picture.sha256,
+                    token=order.token or order.picture.sha256,
                     picture=order.picture.model_dump(mode="json"),
                     price_micros=price,
                     face_score=order.face_score,
                     expires_at=now() + timedelta(seconds=expires_s) if expires_s else None,
                 )
-                await tx.approvals.ask(question)
+                question = await tx.approvals.ask(question)
                 entry = Entry(
                     event=f"approval:{order.round}:asked",
                     step=LogStep.IMAGE_GENERATION,
@@ -95,7 +95,7 @@ class ApprovalActivities:
                     payload={"price_micros": price, "picture": order.picture.key},
                 )
                 await journal.write(tx, order.run, entry)
-        return ApprovalQuestion(needed=True, price_micros=price)
+        return ApprovalQuestion(needed=True, price_micros=question.price_micros, token=question.token)
 
     @activity.defn
     async def record_decision(self, order: RecordDecisionInput) -> DecisionRecorded:

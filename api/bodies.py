@@ -124,13 +124,13 @@ class GenerateBody(BaseModel):
     fresh: Annotated[list[Step], Field(max_length=len(FRESH_STEPS))] = []
 
 
-_PICTURE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # a sha256
+_QUESTION = "9f86d081884c7d659a2feaa0c55ad015"
 
 
 class ApproveBody(Draft):
-    """`token` names the picture that was looked at, as `/approval` shows it."""
+    """`token` names the question that was looked at, as `/approval` shows it."""
 
-    model_config = _config(token=_PICTURE)
+    model_config = _config(token=_QUESTION)
 
     token: Reference
 
@@ -138,7 +138,7 @@ class ApproveBody(Draft):
 class RejectBody(ApproveBody):
     """`reason` is kept with the scene."""
 
-    model_config = _config(token=_PICTURE, reason="The hands are wrong.")
+    model_config = _config(token=_QUESTION, reason="The hands are wrong.")
 
     reason: Annotated[Words, Field(min_length=1)]
 
@@ -146,7 +146,7 @@ class RejectBody(ApproveBody):
 class RedrawBody(ApproveBody):
     """`seed` and `prompt` are what to change; without either the picture is drawn with another seed."""
 
-    model_config = _config(token=_PICTURE, seed=7)
+    model_config = _config(token=_QUESTION, seed=7)
 
     seed: Seed | None = None
     prompt: Words | None = None

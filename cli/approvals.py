@@ -18,7 +18,7 @@ from runtime.catalog.drafts import draft_from
 
 Token = Annotated[
     str | None,
-    typer.Option(help="The picture that you looked at, as `scene approval` shows it: if another waits, you are told."),
+    typer.Option(help="What you looked at, as `scene approval` shows it: if another picture waits, you are told."),
 ]
 
 

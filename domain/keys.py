@@ -1,5 +1,6 @@
 """Names that must come out the same every time: purchase keys, object keys, ids."""
 
+import hashlib
 import json
 import re
 
@@ -32,3 +33,8 @@ def object_keys(held: object) -> set[str]:
 def workflow_id(scene_id: str) -> str:
     """The id of the one workflow that may run for a scene."""
     return f"scene-{scene_id}"
+
+
+def question_token(run_id: str, round_number: int, picture_sha256: str) -> str:
+    """What an answer has to carry, 32 hex digits: an answer to another run's, round's or picture's question differs."""
+    return hashlib.sha256(f"{run_id}:{round_number}:{picture_sha256}".encode()).hexdigest()[:32]

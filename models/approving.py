@@ -24,7 +24,8 @@ class CheckFaceInput(Message):
 class AskApprovalInput(Message):
     """For `ask_approval`: what a person is to decide on, in which round of this run.
 
-    `fresh` names the run's clips where they are made anew, as in `SubmitVideoInput`.
+    `fresh` names the run's clips where they are made anew, as in `SubmitVideoInput`. `token` is what an answer has to
+    carry, the picture's sha256 where a run names none.
     """
 
     run: RunRef
@@ -36,17 +37,22 @@ class AskApprovalInput(Message):
     face_score: float | None
     note: str
     fresh: str = ""
+    token: str | None = None
 
 
 class ApprovalQuestion(Message):
-    """From `ask_approval`: `price_micros` is what is left to buy at most; with nothing left there is no question."""
+    """From `ask_approval`: `price_micros` is what is left to buy at most; with nothing left there is no question.
+
+    `token` is what the question was kept under, if it says so, else the picture's sha256.
+    """
 
     needed: bool
     price_micros: int
+    token: str | None = None
 
 
 class ApprovalAnswer(Message):
-    """The input of the Updates `approve`, `reject` and `redraw`. `token` is the picture's sha256, `by` who answers.
+    """The input of the Updates `approve`, `reject` and `redraw`. `token` names the question, `by` who answers.
 
     `reason` goes with a rejection; `seed` and `prompt` are what to change for another picture, as in the scene.
     """

@@ -43,7 +43,7 @@ class Take(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """A run's question whether its picture is good enough to buy the video, and who answered what.
 
-    `token` is the picture's sha256: an answer to another picture is stale. `price_micros` is what is left to buy.
+    `token` is what an answer has to carry: one to another question is stale. `price_micros` is what is left to buy.
     """
 
     __tablename__ = "approval"  # pyright: ignore[reportAssignmentType]

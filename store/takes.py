@@ -59,11 +59,13 @@ class ApprovalRepository:
     async def ask(self, approval: Approval) -> Approval:
         """Insert the question of a round of a run, once.
 
-        A run that an operator reset to before the answer asks again, and the answer stays on record.
+        A run that an operator reset may ask again: what it had asked is withdrawn, and what was answered stays on
+        record.
         """
         found = await self.find(approval.run_id, approval.round)
-        if found is not None and found.decision is None:
+        if found is not None and found.decision is None and found.token == approval.token:
             return found
+        await self.withdraw(approval.run_id)
         if found is not None:
             found.run_id = f"{found.run_id}:{found.id}"
             await self._session.flush()

@@ -5,6 +5,7 @@ from temporalio.exceptions import ActivityError
 
 from domain.fingerprints import fingerprint
 from domain.identity_check import next_seed
+from domain.keys import question_token
 from domain.orders import image_request
 from models.approving import ApprovalAnswer, ApprovalQuestion, AskApprovalInput, CheckFaceInput
 from models.artifacts import ArtifactRef
@@ -122,10 +123,11 @@ class Anchoring:
                 if not question.needed:
                     self._board.skipped(Step.APPROVAL, "no video is left to buy")
                     return plan, anchor
-                self._board.asks(anchor.picture, question.price_micros, anchor.note)
+                token = question.token or anchor.picture.sha256  # a run that asked before tokens were made goes on
+                self._board.asks(token, anchor.picture, question.price_micros, anchor.note)
                 drawing = prepared if isinstance(prepared, Drawing) else None
                 decision, answer = await self._approvals.answer_to(
-                    anchor.picture.sha256, approval, can_redraw=drawing is not None, drawn_with=anchor.seed
+                    token, approval, can_redraw=drawing is not None, drawn_with=anchor.seed
                 )
                 self._board.asks_no_more()
                 if decision is not ApprovalDecision.REDRAWN or drawing is None:
@@ -147,6 +149,7 @@ class Anchoring:
             face_score=anchor.score,
             note=anchor.note,
             fresh=self._buyer.fresh(Step.VIDEO),
+            token=question_token(self._run.run_id, self._approvals.round, anchor.picture.sha256),
         )
         return await call(policies.ASK_APPROVAL, order, "the question")
 

@@ -58,9 +58,9 @@ class Board:
             held[purchase] = reason
         self._set(step, waiting_for="; ".join(held.values()) or self._usual.get(step))
 
-    def asks(self, picture: ArtifactRef, price_micros: int, note: str) -> None:
+    def asks(self, token: str, picture: ArtifactRef, price_micros: int, note: str) -> None:
         """A person is asked about a picture; `price_micros` is what goes on to be bought at most."""
-        question = ApprovalProgress(token=picture.sha256, picture=picture, price_micros=price_micros, note=note)
+        question = ApprovalProgress(token=token, picture=picture, price_micros=price_micros, note=note)
         self._change(approval=question)
         waiting_for = f"approval of the picture; {dollars(price_micros)} left to buy{note}"
         self._set(Step.APPROVAL, waiting_for=waiting_for)

@@ -81,13 +81,22 @@ async def test_what_is_left(activities: ApprovalActivities, stored: Stored) -> N
     """Each clip that nobody has costs, and the lipsync as soon as one does; with all of them nobody is asked."""
     nothing = await ask(activities)
     await stored(1)
-    one = await ask(activities)
+    one = await ask(activities, round=2)
     await stored(2)
-    both = await ask(activities)
+    both = await ask(activities, round=3)
 
     assert (nothing.needed, nothing.price_micros) == (True, 2 * CLIP + LIPSYNC)
     assert (one.needed, one.price_micros) == (True, CLIP + LIPSYNC)
     assert (both.needed, both.price_micros) == (False, 0)
+
+
+async def test_token(activities: ApprovalActivities, database: Database) -> None:
+    """The question is kept under the run's token; a run that names none goes on with the picture's sha256."""
+    named = await ask(activities, token="t1")
+    unnamed = await ask(activities, round=2)
+    async with database.transaction() as tx:
+        kept = [row.token for row in await tx.approvals.of_scene("scene1")]
+    assert [named.token, unnamed.token] == kept == ["t1", PICTURE.sha256]
 
 
 async def test_fresh_clips(activities: ApprovalActivities, stored: Stored) -> None:

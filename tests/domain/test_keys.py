@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.keys import SCENE_ID, artifact_key, job_key, workflow_id
+from domain.keys import SCENE_ID, artifact_key, job_key, question_token, workflow_id
 from domain.media_types import extension_of
 from models.enums import Step
 from models.tables import new_id
@@ -37,6 +37,14 @@ def test_written_form() -> None:
     assert job_key("abc", Step.VIDEO, 2, 3) == "abc-video-3-2"
     assert workflow_id("abc") == "scene-abc"
     assert artifact_key("ab" * 32, ".png") == f"artifacts/ab/{'ab' * 32}.png"
+
+
+def test_question_token() -> None:
+    """Another run, round or picture is another question; the same one is named alike each time."""
+    tokens = {question_token(run, number, picture) for run in "ab" for number in (1, 2) for picture in ("c" * 64, "d")}
+    assert len(tokens) == 8
+    assert question_token("run", 1, "ab" * 32) == "28f7c990633a4dd3f13be6aca80e577d"
+    assert all(re.fullmatch(r"[0-9a-f]{32}", token) for token in tokens)
 
 
 def test_new_ids_are_scene_ids() -> None:

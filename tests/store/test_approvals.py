@@ -30,6 +30,19 @@ async def test_asked_again(database: Database) -> None:
     assert current.token == "b"
 
 
+async def test_asked_otherwise(database: Database) -> None:
+    """A run that was reset before anybody answered, and then has another picture, asks that one question alone."""
+    await stored_scene(database, "one")
+    async with database.transaction() as tx:
+        await tx.approvals.ask(question("a"))
+        await tx.approvals.ask(question("b", number=2))
+    async with database.transaction() as tx:
+        await tx.approvals.ask(question("c"))
+    async with database.transaction() as tx:
+        rows = await tx.approvals.of_scene("one")
+    assert [(row.token, row.decision) for row in rows] == [("a", "withdrawn"), ("b", "withdrawn"), ("c", None)]
+
+
 async def test_withdrawn(database: Database) -> None:
     """The end of a run withdraws what nobody answered, and nothing else."""
     await stored_scene(database, "one")
