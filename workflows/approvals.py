@@ -31,10 +31,10 @@ class Approvals:
         self._over = False
         self.round = 0
 
-    def check(self, answer: ApprovalAnswer, *, redraw: bool = False) -> None:
+    def check(self, answer: ApprovalAnswer, *, redraw: bool = False, reject: bool = False) -> None:
         """Raises ApplicationError for an answer that comes twice, late, to another picture or after a cancel.
 
-        And for the wish for another picture where that is not possible.
+        And for a rejection without a reason, and the wish for another picture where that is not possible.
         """
         if workflow.cancellation_reason() is not None:
             raise _refused("the run was canceled")
@@ -45,6 +45,8 @@ class Approvals:
             raise _refused("no picture waits for approval now")
         if answer.token != self._token:
             raise _refused(f"another picture waits now: {self._token}")
+        if reject and not answer.reason:
+            raise _refused("say in a few words why, as `reason`")
         if redraw and not self._can_redraw:
             raise _refused("a headshot is filmed as it is. Reject it, give the scene another one and generate again")
         if redraw and answer.prompt is None and answer.seed is not None and answer.seed == self._drawn_with:

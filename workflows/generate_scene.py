@@ -81,7 +81,7 @@ class GenerateSceneWorkflow:
 
     @workflow.update
     async def reject(self, answer: ApprovalAnswer) -> DecisionRecorded:
-        """End the scene here, with the reason."""
+        """End the scene here, with the reason, which is needed."""
         return await self._approvals.take(ApprovalDecision.REJECTED, answer)
 
     @workflow.update
@@ -95,7 +95,7 @@ class GenerateSceneWorkflow:
 
     @reject.validator
     def _may_reject(self, answer: ApprovalAnswer) -> None:
-        self._approvals.check(answer)
+        self._approvals.check(answer, reject=True)
 
     @redraw.validator
     def _may_redraw(self, answer: ApprovalAnswer) -> None:

@@ -222,6 +222,7 @@ async def test_refused(environment: WorkflowEnvironment) -> None:
             await until_asked(handle, "picture1")
             stale = await refusal(handle, "reject", "picture0", reason="no")
             same = await refusal(handle, "redraw", seed=1)
+            why = [await refusal(handle, "reject", **given) for given in ({}, {"reason": " "})]
             unreadable = await refusal(handle, "redraw", seed=-1)
             nobody = await refusal(handle, "approve", by=" ")
             first = asyncio.create_task(say(handle, "approve"))
@@ -234,6 +235,7 @@ async def test_refused(environment: WorkflowEnvironment) -> None:
     assert "no picture waits for approval now" in early
     assert "another picture waits now: picture1" in stale
     assert "seed 1 drew this very picture" in same
+    assert all("say in a few words why" in each for each in why)
     assert unreadable
     assert nobody
     assert "that picture was approved by anna already" in twice
