@@ -72,7 +72,7 @@ def redraw(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Buy another picture and ask again; what the scene says of seed and prompt changes as given."""
+    """Draw another picture and ask again; what the scene says of seed and prompt changes as given."""
     _answer(reference, ApprovalDecision.REDRAWN, {"token": token, "seed": seed, "prompt": prompt}, as_json=as_json)
 
 

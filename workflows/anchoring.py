@@ -171,7 +171,9 @@ class Anchoring:
         }
         inputs = plan.inputs | {"scene": plan.inputs.get("scene", {}) | wished}
         plan = plan.model_copy(update={"image": recorded.image, "inputs": inputs})
-        anchor = await self._draw(plan, drawing, f"{self._run.run_id}-{self._approvals.round}")
+        # A seed draws one picture: where that is stored it need not be bought again. Without one each is another.
+        fresh = "" if drawing.image.seed is not None else f"{self._run.run_id}-{self._approvals.round}"
+        anchor = await self._draw(plan, drawing, fresh)
         if plan.face is not None:
             anchor = await self._checked(plan, plan.face, anchor)
         return plan, drawing, anchor

@@ -86,7 +86,7 @@ class GenerateSceneWorkflow:
 
     @workflow.update
     async def redraw(self, answer: ApprovalAnswer) -> DecisionRecorded:
-        """Buy another picture, with another seed or prompt where they are given, and ask again."""
+        """Draw another picture, with another seed or prompt where they are given, and ask again."""
         return await self._approvals.take(ApprovalDecision.REDRAWN, answer)
 
     @approve.validator

@@ -45,7 +45,7 @@ async def reject(services: Given, request: Request, reference: str, body: Reject
 
 @router.post("/redraw", openapi_extra=GENERATE, responses=problems(409))
 async def redraw(services: Given, request: Request, reference: str, body: RedrawBody) -> DecisionView:
-    """Buy another picture and ask again; the scene's seed and prompt change as given. Refused for a headshot."""
+    """Draw another picture and ask again; the scene's seed and prompt change as given. Refused for a headshot."""
     return await _answered(services, request, reference, ApprovalDecision.REDRAWN, body.model_dump())
 
 

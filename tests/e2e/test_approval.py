@@ -6,11 +6,13 @@ from temporalio.client import WorkflowFailureError
 from domain.rejections import ConflictError, RejectedError
 from models.approving import ApprovalAnswer
 from models.enums import ApprovalDecision, FailureCode, JobState, Step
+from models.tables import Scene
 from runtime.approving import approval_of, send_answer
-from runtime.launching import mend
+from runtime.launching import mend, scene_handle
 from tests.support.stack import Stack
 
 APPROVED = ApprovalDecision.APPROVED
+LORA = "deven"
 
 
 async def test_a_worker_restart(stack: Stack) -> None:
@@ -49,6 +51,44 @@ async def test_a_worker_restart(stack: Stack) -> None:
         job.estimated_cost_micros for job in await stack.jobs(scene) if job.step in (Step.VIDEO, Step.LIPSYNC)
     )
     assert {job.state for job in await stack.jobs(scene)} == {JobState.STORED}
+
+
+async def test_redrawn_by_a_lora_that_changed(stack: Stack) -> None:
+    """A picture is booked under the LoRA that drew it: with the old content back, it is not taken for the old face's.
+
+    A seed's picture that is stored is not bought again.
+    """
+    identity = await stack.identity(lora_url=stack.lora(f"{LORA}.safetensors"))
+    fields = {"generation_mode": "digital-twin", "environment": f"a room with {stack.unique()} tables"}
+    scene = await stack.scene("Still me?", identity=identity.name, approval=True, seed=1, **fields)
+    await stack.control("POST", "/control/lora", json={"name": LORA, "version": 1})
+    drawn: list[int] = []
+    try:
+        await stack.start(scene)
+        token = await stack.until_asked(scene)
+        await stack.control("POST", "/control/lora", json={"name": LORA, "version": 2})
+        for seed in (7, 1, 7):
+            answer = ApprovalAnswer(token=token, by="anna", seed=seed)
+            await send_answer(stack.servers.client, scene, ApprovalDecision.REDRAWN, answer)
+            token = await stack.until_asked(scene, token)
+            drawn.append(await _pictures(stack, scene))
+        rejected = ApprovalAnswer(token=token, by="anna", reason="another face")
+        await send_answer(stack.servers.client, scene, ApprovalDecision.REJECTED, rejected)
+        with pytest.raises(WorkflowFailureError):
+            await scene_handle(stack.servers.client, scene.id).result()
+    finally:
+        await stack.control("POST", "/control/lora", json={"name": LORA, "version": 1})
+    handle = await stack.start(scene)
+    await stack.until_asked(scene, token)
+    drawn.append(await _pictures(stack, scene))
+    await handle.terminate("seen")
+
+    assert drawn == [2, 3, 3, 4]
+
+
+async def _pictures(stack: Stack, scene: Scene) -> int:
+    """How many were bought for it."""
+    return [job.step for job in await stack.jobs(scene)].count(Step.IMAGE)
 
 
 async def test_a_question_ends_with_its_run(stack: Stack) -> None:

@@ -153,7 +153,7 @@ async def test_rejected(environment: WorkflowEnvironment) -> None:
 async def test_redrawn(
     environment: WorkflowEnvironment, pinned: int | None, wish: dict[str, Any], seed: Container[int | None], prompt: str
 ) -> None:
-    """Another picture is bought as wished, asked about anew, filmed and paid for."""
+    """Another picture is bought as wished, unless its seed's is stored; asked about anew, filmed and paid for."""
     image = plan().image
     assert image is not None
     acting = stand_ins(image=image.model_copy(update={"seed": pinned}))
@@ -162,7 +162,7 @@ async def test_redrawn(
 
     assert order.request.seed in seed
     assert order.request.prompt == prompt
-    assert order.fresh
+    assert bool(order.fresh) == (order.request.seed is None)
     assert [item.picture.sha256 for name, item in acting.asked if name == "ask_approval"] == ["picture1", "picture2"]
     assert (published.anchor.sha256, published.plan.image.prompt) == ("picture2", prompt)
     assert result.cost_micros == 100 + 2 * 10 + 1000 + 10_000
