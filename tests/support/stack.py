@@ -21,7 +21,7 @@ from runtime.catalog.drafts import draft_from
 from runtime.catalog.identities import add_identity
 from runtime.catalog.scenes import add_scene
 from runtime.embedded import PREFERRED_PORTS, Embedded, embedded
-from runtime.launching import SceneHandle, start_scene
+from runtime.launching import SceneHandle, query_progress, start_scene
 from runtime.settings import ROOT, load_settings
 from runtime.wiring import Parts, assembled
 
@@ -88,7 +88,10 @@ class Stack:
             while True:
                 waiting = (await approval_of(self.parts.database, scene.id)).waiting
                 if waiting is not None and waiting.token != after:
-                    return waiting.token
+                    # The run itself hears of its question only after the database has it.
+                    progress = await query_progress(self.servers.client, scene.id)
+                    if progress is not None and progress.approval is not None:
+                        return waiting.token
                 await asyncio.sleep(0.1)
 
     @asynccontextmanager
