@@ -106,13 +106,6 @@ class JobRepository:
         query = query.order_by(case((of_current_take, 0), else_=1), col(ProviderJob.stored_at).desc())
         return list((await self._session.exec(query.limit(limit))).all())
 
-    async def is_stored(self, fingerprint: str) -> bool:
-        """Whether the thing was bought before."""
-        query = select(ProviderJob.id).where(
-            col(ProviderJob.fingerprint) == fingerprint, col(ProviderJob.state) == JobState.STORED
-        )
-        return (await self._session.exec(query)).first() is not None
-
     async def add_intent(self, order: Order) -> ProviderJob:
         """Insert INTENT under the next take, unless the step has an unfinished purchase of the same thing by now.
 
