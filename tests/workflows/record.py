@@ -107,8 +107,25 @@ async def _approved(stack: Stack) -> Scene:
     return scene
 
 
-async def _redrawn(stack: Stack) -> Scene:
+async def _rejected(stack: Stack) -> Scene:
     scene = await _scene(stack, {}, {"approval": True, **TWIN})
+    handle = await stack.start(scene)
+    await _answer(stack, scene, ApprovalDecision.REJECTED, reason="too dark")
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return scene
+
+
+async def _redrawn(stack: Stack) -> Scene:
+    return await _redraw(stack, {}, TWIN)
+
+
+async def _redrawn_standard(stack: Stack) -> Scene:
+    return await _redraw(stack, {"lora_url": None}, {"seed": None})
+
+
+async def _redraw(stack: Stack, person: dict[str, Any], fields: dict[str, Any]) -> Scene:
+    scene = await _scene(stack, person, {"approval": True, **fields})
     handle = await stack.start(scene)
     first = await _answer(stack, scene, ApprovalDecision.REDRAWN)
     await _answer(stack, scene, ApprovalDecision.APPROVED, after=first)
@@ -129,13 +146,17 @@ KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "held_and_bought_again": _held_and_bought_again,
     "over_budget": _over_budget,
     "approved": _approved,
+    "rejected": _rejected,
     "redrawn": _redrawn,
+    "redrawn_standard": _redrawn_standard,
 }
 
 
-async def _answer(stack: Stack, scene: Scene, decision: ApprovalDecision, after: str = "") -> str:
+async def _answer(
+    stack: Stack, scene: Scene, decision: ApprovalDecision, after: str = "", reason: str | None = None
+) -> str:
     token = await stack.until_asked(scene, after)
-    answer = ApprovalAnswer(token=token, by="somebody")
+    answer = ApprovalAnswer(token=token, by="somebody", reason=reason)
     await send_answer(stack.servers.client, scene, decision, answer)
     return token
 
