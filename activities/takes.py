@@ -77,5 +77,7 @@ def artifacts_of(order: PublishSceneInput, result: GenerateSceneResult) -> dict[
         "captions_vtt": result.captions_vtt,
     }
     artifacts: dict[str, object] = {name: ref.model_dump(mode="json") for name, ref in refs.items()}
+    if order.lipsync is not None:
+        artifacts["lipsync"] = order.lipsync.model_dump(mode="json")
     artifacts["clips"] = [clip.model_dump(mode="json") for clip in order.clips]
     return artifacts

@@ -181,7 +181,7 @@ class CheckMediaInput(Message):
 
 
 class PublishSceneInput(Message):
-    """For `publish_scene`: everything that the scene's record keeps."""
+    """For `publish_scene`: everything that the scene's record keeps. `lipsync` is the film as it was bought."""
 
     run: RunRef
     plan: ScenePlan
@@ -197,6 +197,7 @@ class PublishSceneInput(Message):
     fresh: list[Step] = Field(default_factory=list[Step])
     started_by: str | None = None
     face_score: float | None = None
+    lipsync: ArtifactRef | None = None
 
 
 class Failure(Message):

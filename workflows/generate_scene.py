@@ -115,7 +115,7 @@ class GenerateSceneWorkflow:
         base_video = await self._join(clips)
         lipsynced = await self._lipsync(plan, clip_plan, base_video, speech)
         film = await self._check(lipsynced, speech)
-        return await self._publish(plan, clip_plan, speech, anchor, clips, base_video, film)
+        return await self._publish(plan, clip_plan, speech, anchor, clips, base_video, lipsynced, film)
 
     async def _speak(self, plan: ScenePlan) -> ArtifactRef:
         with self._board.step(Step.SPEECH, f"ElevenLabs: {plan.speech.model}"):
@@ -191,6 +191,7 @@ class GenerateSceneWorkflow:
         anchor: Anchor,
         clips: list[ArtifactRef],
         base_video: ArtifactRef,
+        lipsynced: ArtifactRef,
         film: ArtifactRef,
     ) -> GenerateSceneResult:
         with self._board.step(Step.PUBLISH, "the scene's record"):
@@ -209,6 +210,7 @@ class GenerateSceneWorkflow:
                 fresh=self._request.fresh,
                 started_by=self._request.started_by,
                 face_score=anchor.score,
+                lipsync=lipsynced,
             )
             # A film that is published is finished, whatever was asked for meanwhile.
             result = await execute(policies.PUBLISH_SCENE, order, "captions and record")

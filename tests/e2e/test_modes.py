@@ -42,7 +42,8 @@ async def test_a_digital_twin_film_keeps_everything_on_record(stack: Stack) -> N
     assert record.image_prompt.startswith(f"{identity.trigger_word}, a man with short dark hair")
     assert record.lora_fingerprint
     assert (record.image_model, record.lipsync_model) == ("fal-ai/flux-lora", "lipsync-2")
-    assert set(record.artifacts) == {"speech", "anchor", "clips", "base_video", "film", "captions_srt", "captions_vtt"}
+    made = {"speech", "anchor", "clips", "base_video", "lipsync", "film", "captions_srt", "captions_vtt"}
+    assert set(record.artifacts) == made
     assert result.cost_micros == sum(line["price_usd_micros"] for line in billed)
     assert sorted(line["provider"] for line in billed) == ["elevenlabs", "fal", "fal", "sync"]
     messages = [row.message for row in rows]

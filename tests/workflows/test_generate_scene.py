@@ -45,6 +45,7 @@ async def test_speech_and_picture_are_made_side_by_side_after_the_free_checks(en
         "publish_scene",
     ]
     assert result.cost_micros == 100 + 10 + 1000 + 10_000
+    assert stand_ins.input_of("publish_scene").lipsync.key == "film"
 
 
 async def test_every_clip_starts_and_ends_on_the_anchor(environment: WorkflowEnvironment) -> None:
