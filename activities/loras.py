@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
+from activities.drawn import picture_of_current_take
 from domain.identity import EffectiveIdentity, effective_identity
 from domain.rejections import RejectedError
 from domain.scene_plan import plan_scene
@@ -99,4 +100,5 @@ async def planned(tx: Transaction, scene: Scene, environment: PlanSettings) -> S
     """The scene planned with identity, project and settings as they are now. Raises RejectedError; writes nothing."""
     settings = await current_settings(tx, environment)
     project = await tx.projects.get(scene.project_id) if scene.project_id else None
-    return plan_scene(scene, await identity_of(tx, scene, settings), settings, project)
+    plan = plan_scene(scene, await identity_of(tx, scene, settings), settings, project)
+    return plan.model_copy(update={"drawn": await picture_of_current_take(tx, scene)}) if plan.image else plan

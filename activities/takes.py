@@ -21,7 +21,7 @@ async def write_take(tx: Transaction, scene: Scene, order: PublishSceneInput, re
         run_id=order.run.run_id,
         started_by=order.started_by,
         fresh=list(order.fresh),
-        inputs={**plan.inputs, "plan": plan.model_dump(mode="json", exclude={"inputs"})},
+        inputs={**plan.inputs, "plan": plan.model_dump(mode="json", exclude={"inputs", "drawn"})},
         mode=plan.decision.mode,
         models={
             "speech": plan.speech.model,

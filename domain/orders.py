@@ -1,9 +1,11 @@
 """What a planned scene asks of each provider. Runs buy by it, and plans tell by it what a run would buy."""
 
 from domain.clips import plan_clips
+from domain.fingerprints import fingerprint
 from models.artifacts import ArtifactRef
+from models.enums import Provider
 from models.requests import ImageRequest, LipsyncRequest, Lora, VideoRequest
-from models.scene import ClipPlan, ImagePlan, ScenePlan
+from models.scene import ClipPlan, DrawnPicture, ImagePlan, ScenePlan
 
 
 def image_request(plan: ScenePlan, image: ImagePlan, lora: Lora | None) -> ImageRequest:
@@ -18,6 +20,12 @@ def image_request(plan: ScenePlan, image: ImagePlan, lora: Lora | None) -> Image
         lora=lora,
         safety_checker=image.safety_checker,
     )
+
+
+def picture_of_take(plan: ScenePlan, request: ImageRequest) -> DrawnPicture | None:
+    """The current take's picture, where its run asked for the same: it is filmed again, whatever it cost to find it."""
+    same = plan.drawn is not None and plan.drawn.asked == fingerprint(Provider.FAL, request)
+    return plan.drawn if same else None
 
 
 def clips_for(plan: ScenePlan, speech_s: float) -> ClipPlan:

@@ -58,11 +58,30 @@ class ApprovalPlan(Message):
     on_expiry: ExpiryPolicy = ExpiryPolicy.REJECT
 
 
+class DrawnPicture(Message):
+    """The drawn picture that the scene's current take was filmed from, with its `seed` as it was asked for, if any.
+
+    `asked` is the fingerprint of what its run asked for at first: another picture than this where that one's face did
+    not pass. `approved` says that a person did so, `checked` that its face was looked at, and `score` what came of it.
+    """
+
+    asked: str
+    seed: int | None
+    sha256: str
+    approved: bool = False
+    checked: bool = False
+    score: float | None = None
+
+    def passes(self, threshold: float) -> bool:
+        """Whether the identity check is known to let it be filmed, as long as the references stay the same."""
+        return self.approved or (self.checked and (self.score is None or self.score >= threshold))
+
+
 class ScenePlan(Message):
     """One scene, its identity and the settings, resolved. Holds no URL: links that users give may carry signatures.
 
     `inputs` are the scene's and the identity's fields as they are now, for the take. `face` and `approval` are set when
-    the picture is to be checked, or approved by a person.
+    the picture is to be checked, or approved by a person; `drawn` when the current take was filmed from a drawn one.
     """
 
     scene_id: str
@@ -81,4 +100,5 @@ class ScenePlan(Message):
     search_attributes: bool = False
     approval: ApprovalPlan | None = None
     face: FacePlan | None = None
+    drawn: DrawnPicture | None = None
     inputs: dict[str, Any] = Field(default_factory=dict)

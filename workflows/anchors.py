@@ -15,12 +15,16 @@ from models.scene import ApprovalPlan, ImagePlan
 
 
 class Anchor(Message):
-    """The picture that starts every clip, and how far it shows the identity, where that is checked."""
+    """The picture that starts every clip, and how far it shows the identity, where that is checked.
+
+    `approved` says that a person approved it for the current take, so that the check decides nothing any more.
+    """
 
     picture: ArtifactRef
     seed: int | None = None
     lora_fingerprint: str | None = None
     face: FaceCheck | None = None
+    approved: bool = False
 
     @property
     def score(self) -> float | None:
@@ -32,9 +36,14 @@ class Anchor(Message):
         """The check in a clause, for the person who is asked."""
         return f"; {describe(self.face)}" if self.face else ""
 
+    @property
+    def may_be_filmed(self) -> bool:
+        """Whether the face passed, or a person said before that it is good enough."""
+        return self.approved or (self.face is not None and self.face.verdict is FaceVerdict.PASSED)
+
     def doubt(self, plan: FacePlan | None) -> ApprovalPlan | None:
         """Whether a person is to be asked because the check did not pass."""
-        if plan is None or self.face is None or self.face.verdict is FaceVerdict.PASSED:
+        if plan is None or self.face is None or self.may_be_filmed:
             return None
         if plan.policy is not FacePolicy.APPROVE:
             return None
@@ -47,7 +56,7 @@ class Drawing(Message):
     image: ImagePlan
     lora: Lora | None
 
-    def with_seed(self, seed: int) -> Self:
+    def with_seed(self, seed: int | None) -> Self:
         """The same with another seed."""
         return self.model_copy(update={"image": self.image.model_copy(update={"seed": seed})})
 

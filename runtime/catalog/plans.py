@@ -11,7 +11,7 @@ from domain.budgets import Budget
 from domain.estimates import Obstacle, PlannedBudget, PlannedStep, RunPlan, Verdict, estimated_speech_s
 from domain.failures import is_retryable, user_message
 from domain.freshness import check_fresh
-from domain.orders import clips_for, image_request, lipsync_request, video_request
+from domain.orders import clips_for, image_request, lipsync_request, picture_of_take, video_request
 from domain.rejections import RejectedError
 from media.errors import MediaInvalid
 from models.artifacts import ArtifactRef
@@ -58,13 +58,18 @@ async def plan_run(parts: Parts, reference: str, fresh: Collection[Step] = ()) -
 
 
 class _Course:
-    """Goes through a run's steps in its order. Raises RejectedError where it would end; `steps` holds what it did."""
+    """Goes through a run's steps in its order. Raises RejectedError where it would end; `steps` holds what it did.
+
+    `settled` says that the identity check draws no other picture than the one that it begins with.
+    """
 
     def __init__(self, parts: Parts, plan: ScenePlan, fresh: Collection[Step]) -> None:
         self.plan = plan
         self.steps: list[PlannedStep] = []
         self.speech_s: float | None = None
+        self.settled = True
         self._parts = parts
+        self._redraws = Step.IMAGE in fresh
         self._appraiser = Appraiser(parts, fresh)
 
     async def follow(self) -> None:
@@ -73,9 +78,10 @@ class _Course:
         speech = await self._speak()
         picture = await self._draw(prepared) if isinstance(prepared, Drawing) else prepared.picture
         clip_plan = self._plan_clips(speech)
-        exact = bool(speech.sha256)
+        # A picture that is new has no clips yet; beside a stored one another may be stored, with other clips.
+        exact = bool(speech.sha256) and (self.settled or not picture.sha256)
         clips = [await self._film(picture, number, s, exact) for number, s in enumerate(clip_plan.seconds, 1)]
-        await self._lipsync(clip_plan, await self._join(clips), speech)
+        await self._lipsync(clip_plan, await self._join(clips), speech, exact)
 
     async def _prepared(self) -> Anchor | Drawing:
         if self.plan.image is not None:
@@ -123,7 +129,14 @@ class _Course:
 
     async def _draw(self, drawing: Drawing) -> ArtifactRef:
         request = image_request(self.plan, drawing.image, drawing.lora)
-        return await self._appraised(Step.IMAGE, self._parts.jobs.image.provider, request) or _not_made()
+        known = None if self._redraws else picture_of_take(self.plan, request)
+        if known is not None:
+            request = request.model_copy(update={"seed": known.seed})
+        picture = await self._appraised(Step.IMAGE, self._parts.jobs.image.provider, request) or _not_made()
+        if self.plan.face is not None and self.plan.face.retries:
+            filmed = known if known is not None and known.sha256 == picture.sha256 else None
+            self.settled = filmed is not None and filmed.passes(self.plan.face.threshold)
+        return picture
 
     def _plan_clips(self, speech: ArtifactRef) -> ClipPlan:
         try:
@@ -147,12 +160,12 @@ class _Course:
         async with workshop.bench() as folder:
             return await workshop.describe(await joined(workshop, clips, folder), MP4)
 
-    async def _lipsync(self, clip_plan: ClipPlan, video: ArtifactRef, speech: ArtifactRef) -> None:
+    async def _lipsync(self, clip_plan: ClipPlan, video: ArtifactRef, speech: ArtifactRef, exact: bool) -> None:
         missing = [name for name, made in (("video", video), ("speech", speech)) if not made.sha256]
         awaits = " and ".join(missing) or None
         request = lipsync_request(self.plan, clip_plan, video, speech)
         provider = self._parts.jobs.lipsync.provider
-        await self._appraised(Step.LIPSYNC, provider, request, awaits=awaits, exact=bool(speech.sha256))
+        await self._appraised(Step.LIPSYNC, provider, request, awaits=awaits, exact=exact)
 
     async def _appraised(
         self,
@@ -211,9 +224,10 @@ def _notes(course: _Course) -> tuple[str, ...]:
     """What can make a run longer or dearer than its price says."""
     face, approval = course.plan.face, course.plan.approval
     notes: list[str] = []
-    if face is not None and face.retries:
+    if face is not None and not course.settled:
         what = "picture" if face.retries == 1 else "pictures"
-        notes.append(f"the picture's face is checked: up to {face.retries} more {what} may be bought beyond this price")
+        more = f"up to {face.retries} more {what} may be bought beyond this price"
+        notes.append(f"the picture's face is checked: {more}, and video and lipsync are those of the one that passes")
     if approval is not None and any(step.step is Step.VIDEO and step.verdict is Verdict.BUY for step in course.steps):
         notes.append("the run waits for a person's approval of the picture before it buys video")
     return tuple(notes)
