@@ -76,11 +76,13 @@ class Anchoring:
                 return anchor
             if retry == plan.face.retries:
                 break
+            drawn = self._board.of(Step.IMAGE)
             try:
                 anchor = await self._draw(plan, drawing.with_seed(next_seed(asked, retry)))
             except ActivityError as error:
                 if failure_of(error, Step.IMAGE).code is not FailureCode.BUDGET_EXCEEDED:
                     raise
+                self._board.back_to(drawn, f"{drawn.detail}; the budget allows no other")
                 break
         if plan.face.policy is FacePolicy.FAIL:
             raise mismatch(anchor)

@@ -81,6 +81,11 @@ class Board:
         """What came out of a step."""
         self._set(step, detail=detail)
 
+    def back_to(self, before: StepProgress, detail: str) -> None:
+        """A step as it stood before another try that it did without."""
+        stood = before.model_copy(update={"detail": detail})
+        self._change(steps=[stood if item.step is stood.step else item for item in self.progress.steps])
+
     def skipped(self, step: Step, why: str) -> None:
         """A step that this scene has no need of."""
         self._set(step, state=StepState.SKIPPED, detail=why)
