@@ -13,6 +13,7 @@ from domain.jobs import OPEN_STATES, IllegalMoveError, check_move
 from domain.keys import job_key
 from models.enums import JobState, Provider, SceneStatus, Step
 from models.tables import ProviderJob, Reuse, Scene, now
+from store.leftovers import held_by_takes, keys_of, left_over
 
 _TIME_OF_STATE = {
     JobState.SENT: "sent_at",
@@ -94,16 +95,19 @@ class JobRepository:
     async def find_stored(self, order: Order, limit: int = 5) -> list[ProviderJob]:
         """Settled purchases of the same thing: those in the scene's current take first, else the newest.
 
-        Of a fresh purchase only the run's own.
+        Of a fresh purchase the run's own, else what an earlier fresh one left that no take holds.
         """
         query = select(ProviderJob).where(
             col(ProviderJob.fingerprint) == order.fingerprint, col(ProviderJob.state) == JobState.STORED
         )
-        if order.fresh:
-            query = query.where(col(ProviderJob.claim) == order.claim)
         scene = await self._session.get(Scene, order.scene_id)
-        of_current_take = col(ProviderJob.artifact)["key"].as_string().in_(_keys(scene.artifacts) if scene else [])
-        query = query.order_by(case((of_current_take, 0), else_=1), col(ProviderJob.stored_at).desc())
+        first = col(ProviderJob.artifact)["key"].as_string().in_(keys_of(scene.artifacts) if scene else [])
+        if order.fresh:
+            first = col(ProviderJob.claim) == order.claim
+            held = await held_by_takes(self._session, order.scene_id)
+            left = left_over(order.scene_id, order.run_id, order.step, order.clip, order.fingerprint, held)
+            query = query.where(first | left)
+        query = query.order_by(case((first, 0), else_=1), col(ProviderJob.stored_at).desc())
         return list((await self._session.exec(query.limit(limit))).all())
 
     async def add_intent(self, order: Order) -> ProviderJob:
@@ -288,9 +292,3 @@ class JobRepository:
 
 def _worked_on_by() -> ColumnElement[str]:
     return func.coalesce(col(ProviderJob.carried_by), col(ProviderJob.scene_id))
-
-
-def _keys(artifacts: dict[str, Any]) -> list[str]:
-    """The objects of a scene's current take."""
-    named = [value for name, value in artifacts.items() if name != "clips"]
-    return [each["key"] for each in (*named, *artifacts.get("clips", []))]

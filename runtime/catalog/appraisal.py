@@ -1,6 +1,7 @@
 """What a run would do about one purchase: use a stored result, go on with one under way, or buy. Writes nothing."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from activities.claims import age_s
@@ -13,6 +14,7 @@ from runtime.wiring import Parts
 from store.database import Transaction
 from store.jobs import Order
 
+ANEW = "plan"  # stands where the name of a run's fresh order would
 _THING = {Step.SPEECH: "speech", Step.IMAGE: "picture", Step.VIDEO: "clip", Step.LIPSYNC: "lipsync"}
 
 
@@ -26,11 +28,12 @@ class Appraiser:
 
     async def appraise(self, wanted: Wanted, *, awaits: str | None = None, exact: bool = True) -> PlannedStep:
         """`awaits` names an input that is yet to be made. Raises RejectedError for a model without a price."""
-        order = wanted.order()
+        order = replace(wanted, fresh=ANEW if wanted.step in self._fresh else "").order()
         async with self._parts.database.transaction() as tx:
             typical_s = await tx.plans.durations(order.step, order.provider, order.model)
-            if order.step in self._fresh:
-                return _bought(order, typical_s, "a new one is asked for", exact)
+            if order.fresh:
+                left = await self._left_over(await tx.jobs.find_stored(order), order, exact)
+                return left or _bought(order, typical_s, "a new one is asked for", exact)
             if awaits:
                 return _bought(order, typical_s, f"its {awaits} will be new", exact)
             open_jobs = await tx.plans.under_way(order.fingerprint)
@@ -46,10 +49,18 @@ class Appraiser:
         self, tx: Transaction, stored: list[ProviderJob], order: Order, exact: bool
     ) -> PlannedStep | None:
         for job in stored:
-            artifact = ArtifactRef.model_validate(job.artifact)
-            if await self._is_there(artifact):
+            artifact = await self._whole(job)
+            if artifact is not None:
                 same = "it" if job.scene_id == order.scene_id else f"the same {_THING[order.step]}"
                 why = f"{same} was bought for {await _whose(tx, job, order)} on {_day(job.stored_at)}"
+                return _planned(order, Verdict.REUSE, why, exact, artifact=artifact)
+        return None
+
+    async def _left_over(self, stored: list[ProviderJob], order: Order, exact: bool) -> PlannedStep | None:
+        for job in stored:
+            artifact = await self._whole(job)
+            if artifact is not None:
+                why = f"a new one was bought on {_day(job.stored_at)} by a run that made no film"
                 return _planned(order, Verdict.REUSE, why, exact, artifact=artifact)
         return None
 
@@ -80,8 +91,10 @@ class Appraiser:
             return f"it was bought on {_day(stored[0].stored_at)}, but its file is gone or damaged"
         return f"nothing is stored for this {_THING[order.step]}"
 
-    async def _is_there(self, artifact: ArtifactRef) -> bool:
-        return await self._parts.objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
+    async def _whole(self, job: ProviderJob) -> ArtifactRef | None:
+        artifact = ArtifactRef.model_validate(job.artifact)
+        intact = await self._parts.objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
+        return artifact if intact else None
 
 
 def _is_own(job: ProviderJob, order: Order) -> bool:

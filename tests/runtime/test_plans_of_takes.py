@@ -8,6 +8,7 @@ import pytest
 
 from activities.loras import planned
 from activities.takes import write_take
+from activities.wanted import Wanted
 from domain.estimates import RunPlan, Verdict
 from domain.fingerprints import fingerprint
 from domain.orders import clips_for, image_request, lipsync_request, video_request
@@ -168,3 +169,23 @@ async def test_what_the_run_is_told(filmed: Filmed) -> None:
 def plan_film(filmed: Filmed) -> ArtifactRef:
     """Another film."""
     return filmed.picture.model_copy(update={"key": "artifacts/another"})
+
+
+async def test_a_fresh_picture_that_was_paid_for(filmed: Filmed) -> None:
+    """One that a run bought anew before it ended without a film goes first, and only once."""
+    await filmed.take()
+    assert filmed.plan.image is not None
+    request = image_request(filmed.plan, filmed.plan.image, filmed.lora)
+    order = Wanted(RunRef(scene_id="s", run_id="run2"), Step.IMAGE, Provider.FAL, request, fresh="run2").order()
+    fresh = await filmed.shelf.keep("a new picture")
+    fields: dict[str, Any] = {"claim": order.claim, "run_id": "run2", "take": 3, "idempotency_key": "third"}
+    artifact = fresh.model_dump(mode="json")
+    await filmed.shelf.sell(filmed.scene, Step.IMAGE, request, artifact=artifact, **fields)
+    plan = await filmed.next_run(Step.IMAGE)
+    assert verdicts(plan) == [V.REUSE, V.REUSE, V.BUY, V.BUY]
+    assert (plan.steps[1].artifact, plan.steps[1].cost_micros) == (fresh, 0)
+    assert "by a run that made no film" in plan.steps[1].why
+    assert verdicts(await filmed.next_run()) == [V.REUSE] * 4  # without `fresh` the take's own stays
+
+    await filmed.take(run=RunRef(scene_id=filmed.scene.id, run_id="run3"), anchor=fresh, film=plan_film(filmed))
+    assert verdicts(await filmed.next_run(Step.IMAGE)) == [V.REUSE, V.BUY, V.BUY, V.BUY]
