@@ -18,7 +18,8 @@ class TimingView(View):
 class PlannedStepView(View):
     """One purchase that a run would make or not; `costMicros` is what it would cost in millionths of a dollar.
 
-    `exact` is false where that hangs on the length of a speech that is yet to be bought, or on which picture is filmed.
+    `exact` is false where that hangs on the length of a speech that is yet to be bought, on which picture the identity
+    check lets be filmed, or on a purchase under way.
     """
 
     step: Step

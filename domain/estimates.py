@@ -44,8 +44,8 @@ NOW = Timing()
 class PlannedStep:
     """One purchase that a run would make or not; `cost_micros` is what it would add to the ledger, in micro-dollars.
 
-    `exact`: verdict and cost do not hang on the length of a speech that is yet to be bought, nor on which picture the
-    identity check lets be filmed. `artifact` is the stored result that would be reused.
+    `exact`: verdict and cost do not hang on the length of a speech that is yet to be bought, on which picture the
+    identity check lets be filmed, or on a purchase under way. `artifact` is the stored result that would be reused.
     """
 
     step: Step

@@ -80,8 +80,13 @@ class _Course:
         clip_plan = self._plan_clips(speech)
         # A picture that is new has no clips yet; beside a stored one another may be stored, with other clips.
         exact = bool(speech.sha256) and (self.settled or not picture.sha256)
-        clips = [await self._film(picture, number, s, exact) for number, s in enumerate(clip_plan.seconds, 1)]
-        await self._lipsync(clip_plan, await self._join(clips), speech, exact)
+        filmed = exact and not self._awaits_another()
+        clips = [await self._film(picture, number, s, filmed) for number, s in enumerate(clip_plan.seconds, 1)]
+        await self._lipsync(clip_plan, await self._join(clips), speech, exact and not self._awaits_another())
+
+    def _awaits_another(self) -> bool:
+        """Whether a step waits for a purchase under way: whoever made it may have made what follows from it too."""
+        return any(step.verdict in (Verdict.IN_FLIGHT, Verdict.HELD) for step in self.steps)
 
     async def _prepared(self) -> Anchor | Drawing:
         if self.plan.image is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.estimates import Verdict
-from domain.orders import image_request
+from domain.orders import image_request, video_request
 from domain.rejections import RejectedError
 from models.enums import FacePolicy, FailureCode, JobState, SceneStatus, Step
 from models.tables import Scene, now
@@ -150,6 +150,34 @@ async def test_under_way(shelf: Shelf, state: JobState, own: bool, attended: boo
     assert (speech.verdict, speech.cost_micros) == (verdict, len(WORDS) * 150 if verdict is V.BUY else 0)
     assert verdict is V.BUY or f"{buyer.id}-speech-1" in speech.why
     assert plan.running == (own and attended)
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "exact"),
+    [
+        (Step.IMAGE, S.ACCEPTED, [True, True, False, False]),
+        (Step.VIDEO, S.ACCEPTED, [True, True, True, False]),
+        (Step.VIDEO, S.UNKNOWN, [True, True, True, False]),
+    ],
+)
+async def test_what_follows_from_a_purchase_under_way(
+    shelf: Shelf, step: Step, state: JobState, exact: list[bool]
+) -> None:
+    """Its buyer may have bought that too by then: the price of what follows is no exact one."""
+    await shelf.sell_all(await shelf.scene("other"))
+    changed: dict[str, Any] = {"camera": "from below"} if step is Step.VIDEO else {"wardrobe": "a red hat"}
+    scene = await shelf.scene(**changed)
+    plan = await shelf.planned(scene)
+    assert plan.image is not None
+    if step is Step.IMAGE:
+        await shelf.sell(scene, step, image_request(plan, plan.image, None), state)
+    else:
+        picture = (await shelf.step(scene, Step.IMAGE)).artifact
+        assert picture is not None
+        await shelf.sell(scene, step, video_request(plan, picture, 5), state, sent_at=now())
+    found = await plan_run(shelf.parts, scene.id)
+    assert step_of(found, step).verdict in (V.IN_FLIGHT, V.HELD)
+    assert [each.exact for each in found.steps] == exact
 
 
 async def test_written_off(shelf: Shelf) -> None:
