@@ -10,7 +10,7 @@ from activities.failures import translated_failures
 from activities.journal import LOG_STEP, Entry
 from activities.loras import planned, required_scene
 from activities.purchases import Purchases
-from activities.takes import write_take
+from activities.takes import show_current_take, write_take
 from activities.workshop import Workshop
 from domain.captions import caption_lines, to_srt, to_webvtt
 from domain.failures import RULES
@@ -113,6 +113,7 @@ class SceneActivities:
             if scene.run_id == order.run.run_id or scene.status != SceneStatus.GENERATING:
                 scene.run_id = order.run.run_id  # also of a run that ended before it could take the scene
                 _end(scene, order)
+                await show_current_take(tx, scene)
             await tx.approvals.withdraw(order.run.run_id)
             failure = order.failure
             entry = Entry(

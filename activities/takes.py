@@ -1,8 +1,10 @@
 """The take that a run leaves: what it was made of, and what it made."""
 
+from domain.ledger import booked, booking_of
 from models.artifacts import ArtifactRef
+from models.enums import JobState
 from models.messages import GenerateSceneResult, PublishSceneInput
-from models.tables import Scene
+from models.tables import ProviderJob, Scene
 from models.take_tables import Take
 from store.database import Transaction
 
@@ -11,7 +13,7 @@ async def write_take(tx: Transaction, scene: Scene, order: PublishSceneInput, re
     """Write the run's take and make it the current one, unless it bought nothing and made what is current already."""
     film = scene.artifacts.get("film")
     is_current = film is not None and ArtifactRef.model_validate(film).key == order.film.key
-    bought = any(job.run_id == order.run.run_id for job in await tx.jobs.of_scene(scene.id))
+    bought = [job for job in await tx.jobs.of_scene(scene.id) if job.run_id == order.run.run_id]
     if scene.current_take is not None and is_current and not bought:
         return
     plan = order.plan
@@ -37,10 +39,17 @@ async def write_take(tx: Transaction, scene: Scene, order: PublishSceneInput, re
         sync_mode=order.clip_plan.sync_mode,
         speech_duration_s=order.speech.duration_s or 0.0,
         film_duration_s=result.duration_s,
-        cost_micros=order.cost_micros,
+        cost_micros=sum(map(_spent_micros, bought)),
         face_score=order.face_score,
     )
     make_current(scene, await tx.takes.add(take))
+
+
+async def show_current_take(tx: Transaction, scene: Scene) -> None:
+    """After a run without a film: have the scene tell of the film that it has, not of what that run was going to do."""
+    take = await tx.takes.find(scene.id, scene.current_take) if scene.current_take else None
+    if take is not None:
+        make_current(scene, take)
 
 
 def make_current(scene: Scene, take: Take) -> None:
@@ -81,3 +90,9 @@ def artifacts_of(order: PublishSceneInput, result: GenerateSceneResult) -> dict[
         artifacts["lipsync"] = order.lipsync.model_dump(mode="json")
     artifacts["clips"] = [clip.model_dump(mode="json") for clip in order.clips]
     return artifacts
+
+
+def _spent_micros(job: ProviderJob) -> int:
+    """What the ledger has for it as charged: also where it failed, and another had to be bought in its place."""
+    micros = job.estimated_cost_micros if job.actual_cost_micros is None else job.actual_cost_micros
+    return booked(booking_of(JobState(job.state), job.actual_cost_micros), micros, 1).spent_micros

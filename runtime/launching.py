@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 from temporalio.exceptions import TimeoutError as RunTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.takes import show_current_take
 from domain.failures import user_message
 from domain.keys import workflow_id
 from domain.rejections import ConflictError
@@ -218,9 +219,11 @@ async def mend(database: Database, client: Client, scene: Scene) -> Scene:
             failure_message=user_message(code),
             failure_detail=detail,
         )
+        found = await tx.scenes.get(scene.id) or scene
         if ended and scene.run_id is not None:
             await tx.approvals.withdraw(scene.run_id)
-        return await tx.scenes.get(scene.id) or scene
+            await show_current_take(tx, found)
+        return found
 
 
 async def mend_all(database: Database, client: Client) -> None:
