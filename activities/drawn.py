@@ -19,7 +19,7 @@ async def picture_of_current_take(tx: Transaction, scene: Scene) -> DrawnPicture
     provider, drawn = request
     plan, sha256 = take.inputs["plan"], take.artifacts["anchor"]["sha256"]
     asked = drawn.model_copy(update={"seed": plan["image"]["seed"]})
-    decisions = {row.decision for row in await tx.approvals.of_scene(scene.id) if row.token == sha256}
+    decisions = {row.decision for row in await tx.approvals.of_scene(scene.id) if row.picture["sha256"] == sha256}
     return DrawnPicture(
         asked=fingerprint(provider, asked),
         seed=drawn.seed,

@@ -36,7 +36,7 @@ def left_over(
     """
     job = ProviderJob
     filmed = select(Take.id).where(col(Take.scene_id) == scene_id, col(Take.run_id) == col(job.run_id))
-    declined = select(col(Approval.token)).where(
+    declined = select(col(Approval.picture)["sha256"].as_string()).where(
         col(Approval.scene_id) == scene_id, col(Approval.decision).in_(_DECLINED)
     )
     reusing = select(col(Reuse.run_id)).where(col(Reuse.job_id) == col(job.id))

@@ -1,6 +1,5 @@
 """The identity check on the whole of Devatar: what was drawn until somebody was content is drawn once."""
 
-import asyncio
 from dataclasses import replace
 
 from domain.estimates import Verdict
@@ -16,7 +15,6 @@ from runtime.launching import start_scene
 from runtime.settings import ROOT, load_settings
 from runtime.wiring import Parts, workshop_of
 from tests.support.stack import Stack
-from workflows.generate_scene import GenerateSceneWorkflow
 
 # So strict that no drawing passes: each is drawn again once, and then a person is asked.
 STRICT = {"DEVATAR_FACE_POLICY": "approve", "DEVATAR_FACE_THRESHOLD": "0.999", "DEVATAR_FACE_RETRIES": "1"}
@@ -27,10 +25,6 @@ async def approved(stack: Stack, scene: Scene, queue: str, *fresh: Step, after: 
     """Film it with a picture that a person approves against the check: its token, and the film."""
     handle = await start_scene(stack.servers.client, scene, queue, fresh=fresh)
     token = await stack.until_asked(scene, after)
-    while True:  # it is in the database a moment before the run takes answers
-        if (await handle.query(GenerateSceneWorkflow.progress)).approval is not None:
-            break
-        await asyncio.sleep(0.05)
     answer = ApprovalAnswer(token=token, by="anna")
     await send_answer(stack.servers.client, scene, ApprovalDecision.APPROVED, answer)
     return token, (await handle.result()).film.key

@@ -129,7 +129,7 @@ async def test_a_stricter_check(filmed: Filmed, score: float | None, approved: b
         scene_id=filmed.scene.id,
         run_id="run1",
         round=1,
-        token=picture.sha256,
+        token="the question",
         picture=picture.model_dump(mode="json"),
         price_micros=1,
         decision=said,

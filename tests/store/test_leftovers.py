@@ -50,7 +50,13 @@ def take(run_id: str, number: int, key: str) -> Take:
 def said(decision: ApprovalDecision) -> Approval:
     """What a person said to the picture."""
     return Approval(
-        scene_id="scene1", run_id="run1", round=1, token="p", picture=PICTURE, price_micros=1, decision=decision
+        scene_id="scene1",
+        run_id="run1",
+        round=1,
+        token="the question",
+        picture=PICTURE,
+        price_micros=1,
+        decision=decision,
     )
 
 

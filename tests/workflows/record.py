@@ -16,15 +16,21 @@ from typing import Any, cast
 from temporalio.client import WorkflowFailureError
 
 from models.approving import ApprovalAnswer
-from models.enums import ApprovalDecision, JobState, Step
+from models.enums import ApprovalDecision, AssetKind, JobState, Step
+from models.inputs import AssetDraft
 from models.tables import Scene
 from runtime.approving import send_answer
+from runtime.catalog.assets import add_asset
 from runtime.decisions import give_up
 from runtime.launching import SceneHandle, scene_handle, tell_purchase_changed
+from runtime.settings import ROOT
+from runtime.wiring import workshop_of
 from studio.media.portrait import draw_portrait
 from tests.support.stack import Stack, running_stack
 
 HISTORIES = Path(__file__).parent / "histories"
+PHOTOGRAPH = ROOT / "tests/media/photographs/sunak.jpg"
+STRICT = {"DEVATAR_FACE_POLICY": "approve", "DEVATAR_FACE_THRESHOLD": "0.999", "DEVATAR_FACE_RETRIES": "1"}
 TWIN: dict[str, Any] = {"generation_mode": "digital-twin"}
 
 
@@ -133,6 +139,28 @@ async def _redraw(stack: Stack, person: dict[str, Any], fields: dict[str, Any]) 
     return scene
 
 
+async def _face_retried(stack: Stack) -> Scene:
+    return await _doubted(stack, again=False)
+
+
+async def _face_reused(stack: Stack) -> Scene:
+    return await _doubted(stack, again=True)
+
+
+async def _doubted(stack: Stack, *, again: bool) -> Scene:
+    """A picture that no check lets pass is drawn again and approved by a person; the next run films it again."""
+    scene = await _scene(stack, {}, {**TWIN, "environment": f"room {stack.unique()}"})
+    draft = AssetDraft(kind=AssetKind.HEADSHOT, name="face.jpg", identity=scene.identity_id)
+    await add_asset(stack.parts.database, workshop_of(stack.parts), draft, PHOTOGRAPH)
+    async with stack.worker(f"faces-{scene.id}", STRICT) as queue:
+        handle = await stack.start(scene, queue)
+        await _answer(stack, scene, ApprovalDecision.APPROVED)
+        await handle.result()
+        if again:
+            await (await stack.start(scene, queue)).result()
+    return scene
+
+
 KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "twin_loop": _twin_loop,
     "twin_cover": _twin_cover,
@@ -149,6 +177,8 @@ KINDS: dict[str, Callable[[Stack], Awaitable[Scene]]] = {
     "rejected": _rejected,
     "redrawn": _redrawn,
     "redrawn_standard": _redrawn_standard,
+    "face_retried": _face_retried,
+    "face_reused": _face_reused,
 }
 
 
