@@ -27,7 +27,11 @@ KINDS = {
     "held_and_bought_again",
     "over_budget",
     "approved",
+    "rejected",
     "redrawn",
+    "redrawn_standard",
+    "face_retried",
+    "face_reused",
 }
 
 
