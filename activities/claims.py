@@ -28,9 +28,8 @@ class BeingBoughtError(ProviderError):
     """Another run is buying the very same thing: this one waits for it."""
 
     def __init__(self, job: ProviderJob) -> None:
-        super().__init__(
-            FailureCode.PROVIDER_UNAVAILABLE, f"{job.idempotency_key} of another scene buys the same {job.step}"
-        )
+        detail = f"another run works on the same {job.step}, {job.idempotency_key}"
+        super().__init__(FailureCode.PROVIDER_UNAVAILABLE, detail)
         self.job = job
         waits_itself = job.state == JobState.UNKNOWN or job.parked_at is not None
         recheck_s = min(max(LEAST_S, SHARE_OF_AGE * age_s(job)), LONGEST_RECHECK_S if waits_itself else MOST_S)
