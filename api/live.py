@@ -53,6 +53,7 @@ def _view(
         workers=run.workers if run else None,
         mode=ModeView.model_validate(progress.decision) if progress and progress.decision else None,
         mode_fallback=progress.decision.fallback if progress and progress.decision else scene.mode_fallback,
+        waits_for_approval=progress is not None and progress.approval is not None,
         steps=[StepView.model_validate(step) for step in progress.steps] if progress else [],
         pending=[PendingView.model_validate(item) for item in run.pending] if run else [],
         cost_micros=progress.cost_micros if progress else None,

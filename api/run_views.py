@@ -139,6 +139,7 @@ class StatusView(View):
     """How a scene stands. Without a run, or while Temporal is `away`, it is what the record says.
 
     `steps` and `mode` are the run's own words and unset where no worker answers; `workers` counts those that could.
+    With `waitsForApproval` the picture is at `/approval`.
     """
 
     scene_id: str
@@ -152,6 +153,7 @@ class StatusView(View):
     workers: int | None
     mode: ModeView | None
     mode_fallback: bool
+    waits_for_approval: bool
     steps: list[StepView]
     pending: list[PendingView]
     cost_micros: int | None

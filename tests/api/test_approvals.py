@@ -20,6 +20,7 @@ async def test_redraw_then_approve(live: Live) -> None:
     first = await live.stack.until_asked(row)
     before = (await live.ask("GET", f"/scenes/{scene}/approval")).json()
     shown = (await live.ask("GET", f"/scenes/{scene}")).json()
+    status = (await live.ask("GET", f"/scenes/{scene}/status")).json()
     picture = await live.http.get(before["waiting"]["pictureUrl"])
     redrawn = await live.ask("POST", f"/scenes/{scene}/redraw", json={"token": first, "prompt": "with a hat"})
     second = await live.stack.until_asked(row, first)
@@ -32,7 +33,7 @@ async def test_redraw_then_approve(live: Live) -> None:
     assert picture.status_code == 200
     assert (before["waiting"]["token"], before["waiting"]["priceMicros"] > 0, before["past"]) == (first, True, [])
     assert before["waiting"]["expiresAt"] > before["waiting"]["askedAt"]
-    assert (shown["waitsForApproval"], shown["approval"]) == (True, True)
+    assert (shown["waitsForApproval"], shown["approval"], status["waitsForApproval"]) == (True, True, True)
     assert redrawn.json() == {"sceneId": scene, "token": first, "decision": "redrawn", "decidedBy": "local"}
     assert approved.status_code == 200
     assert refusal(stale) == (409, "conflict", "that picture was redrawn by local already")
