@@ -312,10 +312,11 @@ async def test_given_up_and_resolved_at_once(postgres: Postgres) -> None:
         await stored_scene(database)
         job = await job_at(database, S.SENT, S.UNKNOWN)
         async with database.transaction() as tx:
-            await tx.jobs.find(job.idempotency_key)
+            found = await tx.jobs.find(job.idempotency_key)
             async with database.transaction() as other:
                 await other.jobs.move(job.id, S.ACCEPTED, request_id="r1")
-            assert await tx.jobs.write_off(job.id) is None
+            assert found is not None
+            assert await tx.jobs.write_off(found.id) is None
         async with database.transaction() as tx:
             row = await tx.jobs.get(job.id)
     assert (row.state, row.written_off_at) == (S.ACCEPTED, None)
