@@ -168,12 +168,22 @@ def job_activities(parts: Parts) -> JobActivities:
     )
 
 
+def reconcile_activities(parts: Parts, speech: SpeechActivities, jobs: JobActivities) -> ReconcileActivities:
+    """Looks after purchases that no run works on."""
+    return ReconcileActivities(
+        database=parts.database,
+        purchases=purchases_of(parts),
+        collector=collector_of(parts),
+        speech=speech,
+        jobs=jobs,
+        mend=lambda: mend_all(parts.database, activity.client()),
+    )
+
+
 def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[..., Any]]:
     """All activities that the worker serves."""
-    settings = parts.settings
-    plan_settings = settings.for_planning(search_attributes=search_attributes)
-    workshop = workshop_of(parts)
-    purchases, collector = purchases_of(parts), collector_of(parts)
+    plan_settings = parts.settings.for_planning(search_attributes=search_attributes)
+    workshop, purchases = workshop_of(parts), purchases_of(parts)
     speech = SpeechActivities(database=parts.database, purchases=purchases, workshop=workshop, provider=parts.speech)
     anchor = AnchorActivities(
         database=parts.database,
@@ -190,19 +200,12 @@ def activities_of(parts: Parts, *, search_attributes: bool) -> list[Callable[...
         objects=parts.objects,
         settings=plan_settings,
         purchases=purchases,
-        cancel_at_vendor=collector.cancel,
+        cancel_at_vendor=collector_of(parts).cancel,
     )
     approvals = ApprovalActivities(
         database=parts.database, workshop=workshop, objects=parts.objects, settings=plan_settings
     )
-    reconcile = ReconcileActivities(
-        database=parts.database,
-        purchases=purchases,
-        collector=collector,
-        speech=speech,
-        jobs=jobs,
-        mend=lambda: mend_all(parts.database, activity.client()),
-    )
+    reconcile = reconcile_activities(parts, speech, jobs)
     return [
         scene.load_scene,
         approvals.check_face,
