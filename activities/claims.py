@@ -105,20 +105,19 @@ class Claims:
     async def _taken_over(
         self, tx: Transaction, rival: ProviderJob, order: Order
     ) -> ProviderJob | BeingBoughtError | None:
-        """The purchase that no run works on any more, from now on ours; None when it is over with this look.
+        """The purchase that no other run works on any more, from now on ours; None when it is over with this look.
 
         Whoever comes next finds it attended and waits, so that no two runs send or look for the same request.
         """
         if _is_own(rival, order):
             return None  # it came to be a moment ago: the next look finds it first
-        young = age_s(rival) < JUST_CLAIMED.total_seconds()
-        just_claimed = young and (rival.state == JobState.INTENT or await tx.scenes.get(rival.worked_on_by) is None)
-        if just_claimed or await tx.jobs.is_attended(rival):
-            return BeingBoughtError(rival)
-        if rival.state == JobState.INTENT:  # nothing is out, and nobody is going to send it
-            await tx.jobs.move(rival.id, JobState.CANCELED, actual_cost_micros=0)
-            await journal.write(tx, run_of(rival), canceled_entry(rival))
-            return None
+        if not _works_on(rival, order):
+            if await _is_worked_on(tx, rival):
+                return BeingBoughtError(rival)
+            if rival.state == JobState.INTENT:  # nothing is out, and nobody is going to send it
+                await tx.jobs.move(rival.id, JobState.CANCELED, actual_cost_micros=0)
+                await journal.write(tx, run_of(rival), canceled_entry(rival))
+                return None
         if await self._is_written_off(tx, rival):
             return None
         tx.jobs.take_up(rival, order)
@@ -151,6 +150,14 @@ class Claims:
     async def _is_intact(self, job: ProviderJob) -> bool:
         artifact = ArtifactRef.model_validate(job.artifact)
         return await self._objects.is_intact(artifact.key, size=artifact.size, sha256=artifact.sha256)
+
+
+async def _is_worked_on(tx: Transaction, job: ProviderJob) -> bool:
+    """By a run under way, or a moment ago by whoever has none."""
+    young = age_s(job) < JUST_CLAIMED.total_seconds()
+    if young and (job.state == JobState.INTENT or await tx.scenes.get(job.worked_on_by) is None):
+        return True
+    return await tx.jobs.is_attended(job)
 
 
 def _works_on(job: ProviderJob, order: Order) -> bool:

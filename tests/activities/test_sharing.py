@@ -124,6 +124,10 @@ async def test_one_takes_over(purchases: Purchases, shared: Database) -> None:
     async with shared.transaction() as tx:
         worked_on = [await tx.jobs.open_of_run(name, f"run-{name}") for name in ("ann", "bob", "cat")]
     assert [bool(jobs) for jobs in worked_on] == [row.worked_on_by == name for name in ("ann", "bob", "cat")]
+    again = Wanted(RunRef(scene_id=row.worked_on_by, run_id=row.run_id), Step.IMAGE, Provider.FAL, REQUEST)
+    assert (await purchases.begin(again)).id == job.id  # as often as it looks
+    await purchases.move(await purchases.begin(again), S.INTENT)  # the vendor was busy: it is sent again, by the same
+    assert (await purchases.begin(again)).id == job.id
     with pytest.raises(BeingBoughtError):  # its own scene's next run waits too, and takes it back afterwards
         await purchases.begin(Wanted(RunRef(scene_id="ann", run_id="run2"), Step.IMAGE, Provider.FAL, REQUEST))
     await ends(shared, row.worked_on_by)
