@@ -82,7 +82,7 @@ with_key, without_key = loaded(CONFIG), loaded(CONFIG | NO_COVERAGE)
 
 
 @with_key.parametrize()
-@settings(SHORT, max_examples=2)
+@SHORT
 def test_with_a_key(case: Any, served: tuple[str, str], token: str) -> None:
     """No bug, no status, header, content type or body that is not documented, nothing wrong taken."""
     case.call_and_validate(base_url=served[0], headers={"Authorization": f"Bearer {token}"})

@@ -60,7 +60,7 @@ TEXTS = st.text(
 
 
 @given(text=TEXTS, duration_s=st.floats(0.5, 300))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_shared_out_time(text: str, duration_s: float) -> None:
     """Without an alignment every word is shown, in order, within the rules."""
     captions = caption_lines(text, None, duration_s)
@@ -69,7 +69,7 @@ def test_shared_out_time(text: str, duration_s: float) -> None:
 
 
 @given(text=TEXTS, steps=st.lists(st.floats(0, 0.4), min_size=400, max_size=400), cut=st.floats(0, 0.4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_aligned_time(text: str, steps: list[float], cut: float) -> None:
     """With an alignment, however uneven, and a file that ends a little early, the same holds."""
     edges = list(itertools.accumulate(steps[: len(text)], initial=0.1))
