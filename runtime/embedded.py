@@ -6,6 +6,7 @@ For development and demonstration. State stays in the data folder, so runs survi
 import asyncio
 import fcntl
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -31,6 +32,7 @@ ENV_FILE = "embedded.env"
 HOST = "127.0.0.1"
 READY_PATIENCE_S = 60.0
 PREFERRED_PORTS = {"temporal": 7233, "ui": 8233, "studio": 8321, "files": 8322, "api": 8080}
+OTHER_PORTS = range(20_000, 32_000)  # kernels give out ports from 32,768 (Linux) or 49,152 (RFC 6335) on
 STUDIO_KEYS = {
     "FAL_KEY": "studio:studio",
     "ELEVENLABS_API_KEY": "studio",
@@ -94,7 +96,7 @@ async def embedded(
 async def _start(
     data_dir: Path, processes: Processes, picture: str, preferred: Mapping[str, int], *, api: bool
 ) -> Embedded:
-    ports = {name: free_port(port) for name, port in preferred.items()}
+    ports = free_ports(preferred)
     urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     environment = _environment(data_dir, ports, urls) | {"DEVATAR_PUBLIC_URL": urls["api"] if api else ""}
     everything = {**os.environ, **environment}
@@ -174,17 +176,29 @@ def _temporal_command(data_dir: Path, ports: dict[str, int]) -> list[str | Path]
     return [binary, "server", "start-dev", "--db-filename", database, *address, *options, *attributes]
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port, so that addresses stay the same from run to run, else any free one."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise RejectedError("port", "no free port on the loopback interface", "Stop something that listens there")
+def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
+    """The preferred ports, so that addresses stay the same from run to run, and others where these are taken or 0.
+
+    None that the kernel gives out by itself: Temporal asks it for some while it starts, before the others listen.
+    """
+    ports: dict[str, int] = {}
+    for name, port in preferred.items():
+        candidates = (port, *random.sample(OTHER_PORTS, 100))
+        found = next((each for each in candidates if each and each not in ports.values() and _is_free(each)), None)
+        if found is None:
+            raise RejectedError("port", "no free port on the loopback interface", "Stop something that listens there")
+        ports[name] = found
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 async def _answers(child: Child, port: int) -> None:

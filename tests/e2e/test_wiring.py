@@ -10,11 +10,11 @@ from temporalio.client import WorkflowFailureError
 
 from models.enums import JobState, Provider, SceneStatus, Step
 from models.tables import Scene
-from runtime.embedded import PREFERRED_PORTS, free_port
+from runtime.embedded import free_ports
 from runtime.launching import scene_handle, start_scene
 from runtime.settings import load_settings
 from runtime.wiring import object_store
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import ANY_PORTS, Stack, running_stack
 from tests.support.studio import KLING_ACCESS_KEY, KLING_SECRET_KEY
 
 BUCKET = "films"
@@ -67,7 +67,7 @@ async def test_an_s3_bucket_holds_the_film(stack: Stack, tmp_path: Path) -> None
 
 async def test_a_run_goes_on_after_all_servers_were_stopped(tmp_path: Path) -> None:
     """All state is in files, so a run that was cut off is finished later, and nothing is bought twice."""
-    ports = {name: free_port(0) for name in PREFERRED_PORTS}
+    ports = free_ports(ANY_PORTS)
     async with running_stack(tmp_path, "320x180", ports) as stack:
         await stack.control("PUT", "/control/latency", json={"provider": "sync", "processing_s": 3})
         scene = await _scene(stack, "To be continued.")
